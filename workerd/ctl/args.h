@@ -1,0 +1,86 @@
+#ifndef VANTAGE_WORKERD_CTL_ARGS_H
+#define VANTAGE_WORKERD_CTL_ARGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/addr.h"
+#include "common/err.h"
+
+/*
+ * The measurement language's options, by table (commands.md section 1): the
+ * same rows parse a command, print help and describe it as JSON.
+ *
+ * A row says where its value goes in the caller's plain struct. Before parsing
+ * the struct is filled with the defaults.
+ */
+struct word {
+	const char *name;
+	uint32_t value;
+};
+
+enum arg_kind {
+	ARG_FLAG,  /* no argument; bool becomes true */
+	ARG_NUM,   /* decimal number in min..max; int64_t */
+	ARG_TIME,  /* time in units of unit_us, min..max in microseconds; int64_t, microseconds */
+	ARG_U32,   /* STR that is an unsigned number (decimal, 0x, 0); int64_t */
+	ARG_WORD,  /* one of words, any case; int64_t */
+	ARG_WORDS, /* one of words, repeatable; uint32_t of values or-ed together */
+	ARG_ADDR,  /* numeric address; struct addr */
+	ARG_STR,   /* text; struct arg_str */
+	ARG_CALL,  /* text handed to call, repeatable (-z, -O with an argument) */
+};
+
+/* Text of an option, unquoted, NUL-terminated; lives in the args_scratch. */
+struct arg_str {
+	const char *p;
+	size_t len;
+};
+
+struct arg_spec {
+	char letter;
+	const char *name; /* what errors and help call the value */
+	const char *help; /* one line */
+	enum arg_kind kind;
+	size_t off;	/* in the caller's struct */
+	int64_t min;
+	int64_t max;
+	int64_t def;	/* NUM, TIME, U32, WORD; shown in help */
+	uint32_t unit_us; /* TIME */
+	const struct word *words; /* WORD, WORDS: ends with a NULL name */
+	int (*call)(void *dst, const char *text, struct errbuf *); /* CALL; 0 or -EINVAL */
+	bool repeatable; /* WORDS and CALL always are */
+};
+
+/* Which options were given: bit by row. At most 64 rows. */
+struct args_given {
+	uint64_t rows;
+};
+
+#define ARGS_LINE_MAX 8192
+struct args_scratch {
+	char text[ARGS_LINE_MAX];
+};
+
+/* Fill the defaults of all rows into dst. */
+void args_defaults(const struct arg_spec *, void *dst);
+
+/*
+ * Parses the options at the start of text into dst; *ret_target is the rest,
+ * from the first word that does not begin with '-', trailing blanks trimmed
+ * ("" when there is none). Errors name the option and the range:
+ * "-q failed: attempts must be within 1 - 20", "repeated option -q",
+ * "could not parse <method> command".
+ */
+int args_parse(const struct arg_spec *, const char *method, const char *text, void *dst,
+    struct args_given *, struct args_scratch *, const char **ret_target, struct errbuf *);
+
+/* Was the option with this letter given? */
+bool args_has(const struct arg_spec *, const struct args_given *, char letter);
+
+/* The word for a value, or NULL: tables are read both ways. */
+const char *word_name(const struct word *, uint32_t value);
+bool word_find(const struct word *, const char *name, uint32_t *ret); /* any case */
+
+#endif
