@@ -2,6 +2,7 @@
 #define VANTAGE_COMMON_WHEEL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/nsec.h"

@@ -1,0 +1,83 @@
+#include "common/log.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The one piece of state that is not passed around: where lines go. Set by
+ * main before anything else runs. */
+static struct {
+	const char *program;
+	enum log_level max;
+	int fd;
+	bool journal;
+} sink = { "vantage", LOG_LEVEL_INFO, STDERR_FILENO, false };
+
+void
+log_init(const char *program, enum log_level max)
+{
+	sink.program = program;
+	sink.max = max;
+	sink.journal = getenv("JOURNAL_STREAM") != NULL;
+}
+
+void
+log_to(int fd)
+{
+	sink.fd = fd;
+}
+
+/* Nothing foreign reaches a terminal or the journal raw. */
+static size_t
+escape(char *dst, size_t cap, const char *src)
+{
+	size_t n = 0;
+
+	for (; *src != '\0' && n + 5 < cap; src++) {
+		unsigned char c = (unsigned char)*src;
+
+		if (c >= 0x20 && c < 0x7f)
+			dst[n++] = (char)c;
+		else
+			n += (size_t)snprintf(dst + n, 5, "\\x%02x", c);
+	}
+	return n;
+}
+
+static void
+log_line(enum log_level level, const char *fmt, va_list ap)
+{
+	char text[1024], line[2048];
+	size_t n;
+
+	if (level > sink.max)
+		return;
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	if (sink.journal)
+		n = (size_t)snprintf(line, sizeof(line), "<%d>", (int)level);
+	else
+		n = (size_t)snprintf(line, sizeof(line), "%s: ", sink.program);
+	n += escape(line + n, sizeof(line) - n - 1, text);
+	line[n++] = '\n';
+	/* A log that cannot be written has nobody left to tell. */
+	if (write(sink.fd, line, n) < 0)
+		return;
+}
+
+#define LOG_AT(name, level)                                                                                  \
+	void name(const char *fmt, ...)                                                                      \
+	{                                                                                                    \
+		va_list ap;                                                                                  \
+                                                                                                             \
+		va_start(ap, fmt);                                                                           \
+		log_line(level, fmt, ap);                                                                    \
+		va_end(ap);                                                                                  \
+	}
+
+LOG_AT(log_error, LOG_LEVEL_ERROR)
+LOG_AT(log_warn, LOG_LEVEL_WARN)
+LOG_AT(log_info, LOG_LEVEL_INFO)
+LOG_AT(log_debug, LOG_LEVEL_DEBUG)
