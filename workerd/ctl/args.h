@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "common/addr.h"
+#include "common/buf.h"
 #include "common/err.h"
 
 /*
@@ -49,7 +50,9 @@ struct arg_spec {
 	int64_t def;	/* NUM, TIME, U32, WORD; shown in help */
 	uint32_t unit_us; /* TIME */
 	const struct word *words; /* WORD, WORDS: ends with a NULL name */
-	int (*call)(void *dst, const char *text, struct errbuf *); /* CALL; 0 or -EINVAL */
+	/* CALL; dst is the caller's struct + off; 0 or -EINVAL with the reason
+	 * alone ("no such flag"), which is shown behind "-X failed: ". */
+	int (*call)(void *dst, const char *text, struct errbuf *);
 	bool repeatable; /* WORDS and CALL always are */
 };
 
@@ -63,7 +66,9 @@ struct args_scratch {
 	char text[ARGS_LINE_MAX];
 };
 
-/* Fill the defaults of all rows into dst. */
+/* Fill the defaults of all rows into dst: those of NUM, TIME, U32 and WORD from
+ * the table, nothing given for the others. CALL rows are left alone: zero the
+ * struct first. args_parse begins with this. */
 void args_defaults(const struct arg_spec *, void *dst);
 
 /*
@@ -78,6 +83,15 @@ int args_parse(const struct arg_spec *, const char *method, const char *text, vo
 
 /* Was the option with this letter given? */
 bool args_has(const struct arg_spec *, const struct args_given *, char letter);
+
+/* Help: one line per option, "  -q attempts   probes per hop (1 - 20, default 2)". */
+void args_help(struct buf *, const struct arg_spec *);
+
+/* The same rows as a JSON array of objects, one line without a newline. */
+void args_describe(struct buf *, const struct arg_spec *);
+
+/* A time for a person, in the largest unit that holds it whole: "20s", "10ms". */
+const char *args_time_text(int64_t us, char ret[32]);
 
 /* The word for a value, or NULL: tables are read both ways. */
 const char *word_name(const struct word *, uint32_t value);
