@@ -1,0 +1,82 @@
+#include "common/packet/pkt.h"
+
+#include "common/rd.h"
+
+/* RFC 791 section 3.1, "Specific Option Definitions". */
+#define OPT_EOL 0
+#define OPT_NOP 1
+#define OPT_RR 7
+#define OPT_TS 68
+#define OPT_TS_ONLY 0
+#define OPT_TS_ADDR 1
+#define OPT_TS_PRESPEC 3
+
+/* Bytes in use before the pointer, which counts from 1 at the option's type;
+ * a router may leave it anywhere, so body_len has the last word. */
+static size_t
+bytes_used(uint8_t pointer, size_t head, size_t body_len)
+{
+	size_t used = pointer > head ? pointer - head - 1 : 0;
+
+	return used < body_len ? used : body_len;
+}
+
+static void
+parse_rr(struct pkt_ipopts *ret, struct rd *body)
+{
+	uint8_t pointer = rd_u8(body);
+	size_t used = bytes_used(pointer, 3, rd_left(body));
+
+	ret->rr_count = 0;
+	for (; used >= 4 && ret->rr_count < PKT_OPT_MAX; used -= 4)
+		ret->rr[ret->rr_count++] = addr_make(ADDR_IP4, rd_take(body, 4));
+}
+
+static void
+parse_ts(struct pkt_ipopts *ret, struct rd *body)
+{
+	uint8_t pointer = rd_u8(body);
+	uint8_t flag = rd_u8(body) & 0x0f;
+	size_t used = bytes_used(pointer, 4, rd_left(body));
+	size_t step = flag == OPT_TS_ONLY ? 4 : 8;
+
+	if (flag != OPT_TS_ONLY && flag != OPT_TS_ADDR && flag != OPT_TS_PRESPEC)
+		return;
+	ret->ts_count = 0;
+	ret->ts_has_addrs = flag != OPT_TS_ONLY;
+	for (; used >= step && ret->ts_count < PKT_OPT_MAX; used -= step) {
+		if (ret->ts_has_addrs)
+			ret->ts_addr[ret->ts_count] = addr_make(ADDR_IP4, rd_take(body, 4));
+		ret->ts[ret->ts_count++] = rd_u32(body);
+	}
+}
+
+void
+pkt_parse_ipopts(struct pkt_ipopts *ret, const uint8_t *opts, size_t len)
+{
+	struct rd r;
+
+	*ret = (struct pkt_ipopts){ 0 };
+	rd_init(&r, opts, len);
+	while (rd_left(&r) > 0) {
+		uint8_t type = rd_u8(&r), opt_len;
+		const uint8_t *bytes;
+		struct rd body;
+
+		if (type == OPT_EOL)
+			return;
+		if (type == OPT_NOP)
+			continue;
+		opt_len = rd_u8(&r);
+		if (opt_len < 2)
+			return;
+		bytes = rd_take(&r, opt_len - 2u);
+		if (bytes == NULL)
+			return;
+		rd_init(&body, bytes, opt_len - 2u);
+		if (type == OPT_RR)
+			parse_rr(ret, &body);
+		else if (type == OPT_TS)
+			parse_ts(ret, &body);
+	}
+}
