@@ -7,6 +7,7 @@
 
 #include "common/nsec.h"
 #include "common/wheel.h"
+#include "workerd/probe/pace.h"
 #include "workerd/probe/task.h"
 
 /*
@@ -57,13 +58,15 @@ struct source {
 	struct source *next; /* ring of active sources */
 	struct task *ready_head; /* tasks that want a slot, first come first served */
 	struct task *ready_tail;
+	struct task *released;	 /* held once, now free to start; first come first */
+	struct task *released_tail;
 	uint32_t priority; /* slots in a row, at least 1 */
 	uint32_t burst;	   /* slots left of it */
 	uint32_t running;  /* tasks between start and done */
 	uint32_t held;	   /* tasks that wait for another's claim */
 	uint32_t window;   /* most running at once; 0: no limit */
 	uint32_t pps;	   /* own rate; 0: only the engine's */
-	nsec_t next_slot;  /* own pace */
+	struct pace pace;  /* own pace, when pps is not 0 */
 	bool active;	   /* in the ring */
 	bool hungry;	   /* take() may have something */
 };
@@ -96,8 +99,8 @@ const struct engine_config *engine_config_get(const struct engine *);
 void source_init(struct source *, struct engine *, const struct source_ops *, uint32_t priority);
 /* Tasks may be had from it again. */
 void source_wake(struct source *);
-/* Leave the ring; running tasks of it must have ended (engine_drop_source ends
- * them without a record: their finished() is still called). */
+/* Leave the ring, for good or until source_wake. Its tasks must have ended:
+ * engine_halt each first; their finished() is called as usual. */
 void source_drop(struct source *);
 
 /* Initialise the engine's part of a task. */
@@ -106,7 +109,8 @@ void task_init(struct task *, const struct task_ops *, uint32_t id);
 /* Before start: the task's claims. Called by the owner inside take(). */
 int task_preclaim(struct task *, const struct claim *, uint32_t count);
 
-/* End a task early: halt() is called, or for one that never began, finished(). */
+/* End a task early: its halt() is called, then finished(). Not from inside a
+ * callback of that task. */
 void engine_halt(struct engine *, struct task *);
 
 /* A captured packet, from its IP header on. outgoing: one of our probes as it

@@ -37,6 +37,8 @@ struct reply {
 	const struct pkt *quoted; /* for ICMP errors: the quoted probe, else NULL */
 	nsec_t rx;		  /* wall: the kernel's receive stamp */
 	const char *ifname;	  /* arrival interface, lives as long as the process; NULL */
+	const uint8_t *bytes;	  /* pkt as captured, from its IP header on */
+	uint16_t len;
 };
 
 struct task_ops {
@@ -60,10 +62,12 @@ struct task_ops {
 	void (*timeout)(struct task *, const struct instant *now);
 
 	/* The last probe could not be sent: err is a positive errno (EPERM: the
-	 * policy refused it; ENETUNREACH, EMSGSIZE ...). */
+	 * policy refused it; ENETUNREACH, EMSGSIZE ...). Also called in place of
+	 * start: EADDRINUSE when its source port is another program's. */
 	void (*refused)(struct task *, int err, const struct instant *now);
 
-	/* A client wants it to end: finish at once with stop reason halted. */
+	/* A client wants it to end: finish at once with stop reason halted. May
+	 * come before start. */
 	void (*halt)(struct task *, const struct instant *now);
 };
 
@@ -85,8 +89,9 @@ struct claim {
 struct claim_node {
 	struct claim_node *next;  /* in the bucket */
 	struct claim_node *other; /* the task's further claims */
-	struct task *task;
+	struct task *task;	  /* NULL: not in the table */
 	struct claim claim;
+	bool chosen; /* the local port was picked by task_free_port */
 };
 
 enum task_state {
@@ -101,13 +106,13 @@ struct task {
 	struct engine *engine; /* set by engine_submit */
 	struct source *source; /* who asked for it; borrowed */
 	struct task *next;     /* in its source's ready queue, or its blocker's held list */
+	struct task *prev;     /* in the ready queue */
 	struct task *held;     /* tasks that wait for this one to end */
 	struct wheel_node timer;
 	struct claim_node first_claim; /* most tasks have one; more are allocated */
 	uint32_t id;	/* the owner's number for it (id-<n> of the control protocol) */
 	uint8_t state;	/* enum task_state */
 	bool ready;	/* in the ready queue */
-	bool doomed;	/* halted before it started */
 };
 
 /* For a measurement: */

@@ -1,0 +1,44 @@
+#ifndef VANTAGE_WORKERD_PROBE_ENGINE_PRIV_H
+#define VANTAGE_WORKERD_PROBE_ENGINE_PRIV_H
+
+#include "workerd/probe/engine.h"
+#include "workerd/probe/match.h"
+
+/* What the files of the engine share; nobody outside workerd/probe includes it. */
+
+#define BATCH_MAX 64
+#define BATCH_BYTES (128 * 1024) /* at least two packets of the largest size */
+
+struct engine {
+	struct engine_config cfg;
+	struct engine_io io;
+	struct engine_stats stats;
+	struct match match;
+	struct wheel wheel;
+	struct pace pace;
+	struct instant now; /* of the callback that is running */
+	struct source *ring; /* active sources, circular; the one whose turn it is */
+	uint32_t active;     /* in the ring */
+	uint32_t running;
+	bool idle; /* nothing wanted a slot when engine_run last returned */
+	uint32_t (*chosen_until)[65536]; /* by protocol class: seconds (mono) until which a chosen
+					  * port stays reserved; UINT32_MAX: in use */
+	uint32_t batch_count;
+	uint32_t batch_bytes;
+	struct engine_packet batch[BATCH_MAX];
+	struct task *batch_task[BATCH_MAX];
+	uint8_t batch_mem[BATCH_BYTES];
+};
+
+/* After a callback of a task: end it if it is done, or if it asked for nothing. */
+void engine_settle(struct engine *, struct task *);
+/* Claims and port holds of a task, all of them: 0, -EBUSY with the owner of an
+ * overlapping claim, or the negative errno of the port hold. */
+int claims_take(struct engine *, struct task *, struct task **ret_blocker);
+void claims_drop(struct engine *, struct task *);
+/* Nothing of this task may be sent any more. */
+void batch_forget(struct engine *, const struct task *);
+/* Puts a source where engine_run looks. */
+void source_activate(struct source *);
+
+#endif

@@ -1,0 +1,34 @@
+#ifndef VANTAGE_WORKERD_PROBE_MATCH_H
+#define VANTAGE_WORKERD_PROBE_MATCH_H
+
+#include <stdint.h>
+
+#include "workerd/probe/task.h"
+
+/*
+ * Whose reply is it: a hash table of claims, keyed by remote address, protocol
+ * and our own port or ICMP id. Nodes are embedded in tasks and owned by them;
+ * the table only links them. Look-up and insertion are O(1); the bucket array
+ * doubles as it fills.
+ */
+struct match {
+	struct claim_node **bucket;
+	uint32_t mask;
+	uint32_t count;
+	uint64_t seed;
+};
+
+int match_init(struct match *, uint64_t seed); /* 0 or -ENOMEM */
+void match_fini(struct match *);
+
+/* The task that owns a claim overlapping this one, or NULL. */
+struct task *match_conflict(const struct match *, const struct claim *);
+
+void match_add(struct match *, struct claim_node *);
+void match_remove(struct match *, struct claim_node *);
+
+/* The task that a packet between these ends belongs to, or NULL. */
+struct task *match_find(const struct match *, const struct addr *remote, uint8_t proto, uint16_t local_port,
+    uint16_t remote_port);
+
+#endif

@@ -1,0 +1,384 @@
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "common/wr.h"
+#include "workerd/probe/engine_priv.h"
+
+/* Who gets the next slot, and the batch that carries the probes out. */
+
+/* Tasks that wait for another's end, for one source: beyond this its commands
+ * stay where they are. */
+#define HELD_MAX 4096
+
+/* Probes in one run of the loop before input is looked at again. */
+#define RUN_PROBES 256
+#define RUN_STEPS 1024 /* tasks that end without a probe count too */
+
+/* How long to leave the kernel alone when its queue is full. */
+#define RETRY_NS (200 * NSEC_PER_USEC)
+
+void
+source_init(struct source *s, struct engine *e, const struct source_ops *ops, uint32_t priority)
+{
+	memset(s, 0, sizeof(*s));
+	s->ops = ops;
+	s->engine = e;
+	s->priority = priority;
+	s->burst = priority;
+}
+
+void
+source_activate(struct source *s)
+{
+	struct engine *e = s->engine;
+
+	if (s->active)
+		return;
+	s->active = true;
+	e->active++;
+	pace_set(&s->pace, s->pps);
+	pace_settle(&s->pace, e->now.mono, 1);
+	s->burst = s->priority;
+	if (e->ring == NULL) {
+		e->ring = s->next = s;
+		return;
+	}
+	/* Behind all others: before the one whose turn it is. */
+	s->next = e->ring->next;
+	e->ring->next = s;
+}
+
+void
+source_wake(struct source *s)
+{
+	s->hungry = true;
+	source_activate(s);
+}
+
+static struct source *
+ring_before(const struct source *s)
+{
+	struct source *p = s->next;
+
+	while (p->next != s)
+		p = p->next;
+	return p;
+}
+
+static void
+source_deactivate(struct source *s)
+{
+	struct engine *e = s->engine;
+	struct source *before = e->ring->next == s ? e->ring : ring_before(s);
+
+	s->active = false;
+	e->active--;
+	if (e->active == 0) {
+		e->ring = NULL;
+	} else {
+		before->next = s->next;
+		if (e->ring == s)
+			e->ring = before;
+	}
+	s->next = NULL;
+}
+
+void
+source_drop(struct source *s)
+{
+	s->hungry = false;
+	if (s->active)
+		source_deactivate(s);
+}
+
+/* ---- the batch ---- */
+
+void
+batch_forget(struct engine *e, const struct task *t)
+{
+	for (uint32_t i = 0; i < e->batch_count; i++) {
+		if (e->batch_task[i] == t)
+			e->batch_task[i] = NULL;
+	}
+}
+
+/* Sends what the batch holds; what the kernel had no room for stays, first. */
+static void
+batch_flush(struct engine *e)
+{
+	uint32_t kept = 0;
+
+	if (e->batch_count == 0)
+		return;
+	e->io.send(e->io.ctx, e->batch, e->batch_count);
+	for (uint32_t i = 0; i < e->batch_count; i++) {
+		struct task *t = e->batch_task[i];
+		int err = e->batch[i].err;
+
+		if (err == EAGAIN || err == ENOBUFS) {
+			e->batch[kept] = e->batch[i];
+			e->batch_task[kept++] = t;
+			continue;
+		}
+		if (err == 0) {
+			e->stats.sent++;
+			continue;
+		}
+		e->stats.refused++;
+		if (t == NULL || t->state != TASK_RUNNING)
+			continue;
+		e->batch_task[i] = NULL;
+		t->ops->refused(t, err, &e->now);
+		engine_settle(e, t);
+	}
+	e->batch_count = kept;
+	if (kept == 0)
+		e->batch_bytes = 0;
+}
+
+static bool
+batch_has_room(const struct engine *e)
+{
+	return e->batch_count < BATCH_MAX && e->batch_bytes + 65536 <= BATCH_BYTES;
+}
+
+static int
+batch_add(struct engine *e, struct task *t, const struct probe *p)
+{
+	struct engine_packet *slot = &e->batch[e->batch_count];
+	struct wr w;
+	int rc;
+
+	wr_init(&w, e->batch_mem + e->batch_bytes, BATCH_BYTES - e->batch_bytes);
+	rc = probe_build(&w, p);
+	if (rc != 0)
+		return rc;
+	slot->bytes = w.start;
+	slot->len = (uint16_t)wr_len(&w);
+	slot->to = p->router.family != ADDR_NONE ? p->router : p->dst;
+	slot->err = 0;
+	e->batch_task[e->batch_count++] = t;
+	e->batch_bytes += (uint32_t)wr_len(&w);
+	return 0;
+}
+
+/* ---- tasks begin ---- */
+
+/* From its source into the engine: run, wait for another, or fail. */
+static void
+task_begin(struct engine *e, struct source *s, struct task *t)
+{
+	struct task *blocker;
+	int rc;
+
+	t->engine = e;
+	t->source = s;
+	rc = claims_take(e, t, &blocker);
+	if (blocker != NULL) {
+		t->state = TASK_HELD;
+		t->next = blocker->held;
+		blocker->held = t;
+		s->held++;
+		return;
+	}
+	t->state = TASK_RUNNING;
+	e->running++;
+	s->running++;
+	if (rc != 0)
+		t->ops->refused(t, -rc, &e->now);
+	else
+		t->ops->start(t, &e->now);
+	engine_settle(e, t);
+}
+
+static bool
+window_open(const struct engine *e, const struct source *s)
+{
+	return (e->cfg.window == 0 || e->running < e->cfg.window) &&
+	    (s->window == 0 || s->running < s->window) && s->held < HELD_MAX;
+}
+
+static bool
+may_begin(const struct engine *e, const struct source *s)
+{
+	return (s->released != NULL || s->hungry) && window_open(e, s);
+}
+
+/* One new task. False when the source had none after all. */
+static bool
+begin_one(struct engine *e, struct source *s)
+{
+	struct task *t = s->released;
+
+	if (t != NULL) {
+		s->released = t->next;
+		if (t->next == NULL)
+			s->released_tail = NULL;
+	} else {
+		t = s->ops->take(s);
+		if (t == NULL) {
+			s->hungry = false;
+			return false;
+		}
+	}
+	task_begin(e, s, t);
+	return true;
+}
+
+/* ---- slots ---- */
+
+/* Offers one slot to this source: a task that is ready, or else a new one. */
+static void
+source_slot(struct engine *e, struct source *s)
+{
+	struct probe p;
+	struct task *t;
+
+	if (s->ready_head == NULL && (!may_begin(e, s) || !begin_one(e, s)))
+		return;
+	t = s->ready_head;
+	if (t == NULL)
+		return; /* it waits for another task, or has ended at once */
+	s->ready_head = t->next;
+	if (t->next == NULL)
+		s->ready_tail = NULL;
+	else
+		t->next->prev = NULL;
+	t->next = t->prev = NULL;
+	t->ready = false;
+	memset(&p, 0, sizeof(p));
+	if (t->ops->probe(t, &p, &e->now)) {
+		int rc = batch_add(e, t, &p);
+
+		if (rc != 0)
+			t->ops->refused(t, -rc, &e->now);
+	}
+	engine_settle(e, t);
+}
+
+static bool
+wants_slot(const struct engine *e, const struct source *s)
+{
+	return s->ready_head != NULL || may_begin(e, s);
+}
+
+/* The source whose turn it is, or NULL when none may send now. Each gives up
+ * to its priority in a row; those with nothing leave the ring, those that only
+ * the window keeps from beginning stay. */
+static struct source *
+next_source(struct engine *e)
+{
+	for (uint32_t tries = e->active; tries > 0 && e->ring != NULL; tries--) {
+		struct source *s = e->ring->next;
+
+		bool due = pace_due(&s->pace, e->now.mono);
+
+		if (s->ready_head == NULL && s->released == NULL && !s->hungry) {
+			source_deactivate(s);
+			continue;
+		}
+		if (!wants_slot(e, s)) {
+			e->ring = s;
+			continue;
+		}
+		if (due && s->burst > 0)
+			return s;
+		s->burst = s->priority;
+		e->ring = s;
+		if (due)
+			tries++;
+	}
+	return NULL;
+}
+
+static void
+settle_paces(struct engine *e)
+{
+	struct source *s = e->ring;
+
+	pace_settle(&e->pace, e->now.mono, e->idle);
+	for (uint32_t i = 0; i < e->active; i++, s = s->next) {
+		if (s->pace.interval != 0)
+			pace_settle(&s->pace, e->now.mono, 0);
+	}
+}
+
+/* Fills and sends batches as far as the paces allow. True when it stopped for
+ * its own limit, with slots still due. */
+static bool
+send_due(struct engine *e)
+{
+	uint32_t probes = 0, steps = 0;
+
+	while (pace_due(&e->pace, e->now.mono)) {
+		uint32_t before = e->batch_count;
+		struct source *s;
+
+		if (!batch_has_room(e)) {
+			batch_flush(e);
+			if (e->batch_count > 0)
+				return false; /* the kernel is full */
+			before = 0;
+		}
+		if (probes >= RUN_PROBES || steps++ >= RUN_STEPS)
+			return true;
+		s = next_source(e);
+		if (s == NULL)
+			break;
+		source_slot(e, s);
+		if (e->batch_count > before) {
+			probes++;
+			s->burst--;
+			pace_take(&e->pace);
+			pace_take(&s->pace);
+		}
+	}
+	batch_flush(e);
+	return false;
+}
+
+static nsec_t
+next_wake(const struct engine *e, bool more)
+{
+	nsec_t when = wheel_next(&e->wheel), slot = INT64_MAX;
+	const struct source *s = e->ring;
+
+	if (more)
+		return e->now.mono;
+	if (e->batch_count > 0)
+		return e->now.mono + RETRY_NS < when ? e->now.mono + RETRY_NS : when;
+	for (uint32_t i = 0; i < e->active; i++, s = s->next) {
+		nsec_t w = pace_wake(&s->pace, e->now.mono);
+
+		if (wants_slot(e, s) && w < slot)
+			slot = w;
+	}
+	if (slot != INT64_MAX) {
+		nsec_t own = pace_wake(&e->pace, e->now.mono);
+
+		slot = own > slot ? own : slot;
+	}
+	return slot < when ? slot : when;
+}
+
+nsec_t
+engine_run(struct engine *e, const struct instant *now)
+{
+	struct wheel_node *n;
+	bool more;
+
+	e->now = *now;
+	wheel_advance(&e->wheel, now->mono);
+	while ((n = wheel_pop(&e->wheel)) != NULL) {
+		struct task *t = (struct task *)((char *)n - offsetof(struct task, timer));
+
+		t->ops->timeout(t, &e->now);
+		engine_settle(e, t);
+	}
+	settle_paces(e);
+	batch_flush(e);
+	more = e->batch_count == 0 && send_due(e);
+	e->idle = e->active == 0;
+	return next_wake(e, more);
+}
