@@ -1,0 +1,81 @@
+#include "workerd/probe/rx.h"
+
+#include <errno.h>
+#include <linux/if_packet.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+int
+rx_init(struct rx *rx, int fd, uint32_t frame_size, uint32_t frame_count)
+{
+	size_t bytes = (size_t)frame_size * frame_count;
+	void *ring;
+
+	*rx = (struct rx){ .fd = fd, .frame_size = frame_size, .frame_count = frame_count };
+	/* Written too: a frame goes back to the kernel by its status word. */
+	ring = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (ring == MAP_FAILED)
+		return -errno;
+	rx->ring = ring;
+	return 0;
+}
+
+void
+rx_fini(struct rx *rx)
+{
+	if (rx->ring != NULL)
+		(void)munmap(rx->ring, (size_t)rx->frame_size * rx->frame_count);
+	(void)close(rx->fd);
+	rx->ring = NULL;
+	rx->fd = -1;
+}
+
+/* The kernel counts drops since the last time it was asked. */
+static void
+count_drops(struct rx *rx)
+{
+	struct tpacket_stats st;
+	socklen_t len = sizeof(st);
+
+	if (getsockopt(rx->fd, SOL_PACKET, PACKET_STATISTICS, &st, &len) == 0)
+		rx->dropped += st.tp_drops;
+}
+
+static void
+rx_frame(struct rx *rx, const uint8_t *frame, struct engine *e, struct routes *routes,
+    const struct instant *now)
+{
+	struct tpacket2_hdr h;
+	struct sockaddr_ll ll;
+	nsec_t stamp;
+
+	/* The frame lies in kernel-shared memory: take one copy, check that. */
+	memcpy(&h, frame, sizeof(h));
+	memcpy(&ll, frame + TPACKET_ALIGN(sizeof(h)), sizeof(ll));
+	if (h.tp_net > rx->frame_size || h.tp_snaplen > rx->frame_size - h.tp_net)
+		return;
+	if ((h.tp_status & TP_STATUS_LOSING) != 0)
+		count_drops(rx);
+	stamp = (nsec_t)h.tp_sec * NSEC_PER_SEC + h.tp_nsec;
+	engine_input(e, frame + h.tp_net, h.tp_snaplen, stamp, ll.sll_pkttype == PACKET_OUTGOING,
+	    routes_ifname(routes, (uint32_t)ll.sll_ifindex), now);
+}
+
+bool
+rx_drain(struct rx *rx, struct engine *e, struct routes *routes, const struct instant *now)
+{
+	for (int i = 0; i < RX_BATCH; i++) {
+		uint8_t *frame = rx->ring + (size_t)rx->next * rx->frame_size;
+		_Atomic uint32_t *status = (_Atomic uint32_t *)(void *)frame;
+
+		if ((atomic_load_explicit(status, memory_order_acquire) & TP_STATUS_USER) == 0)
+			return false;
+		rx_frame(rx, frame, e, routes, now);
+		atomic_store_explicit(status, TP_STATUS_KERNEL, memory_order_release);
+		rx->next = rx->next + 1 == rx->frame_count ? 0 : rx->next + 1;
+	}
+	return true;
+}

@@ -1,0 +1,32 @@
+#ifndef VANTAGE_WORKERD_PROBE_RX_H
+#define VANTAGE_WORKERD_PROBE_RX_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "workerd/probe/engine.h"
+#include "workerd/probe/route.h"
+
+/*
+ * The packet ring: what its locked filter lets through, replies to us and our
+ * own probes as they leave, with the kernel's stamps. The ring (TPACKET_V2,
+ * cooked) was made by privd; here it is only mapped and read.
+ */
+struct rx {
+	int fd; /* owned */
+	uint8_t *ring;
+	uint32_t frame_size;
+	uint32_t frame_count;
+	uint32_t next; /* frame to look at */
+	uint64_t dropped; /* frames that the kernel had no room for */
+};
+
+/* Maps the ring. 0, or a negative errno; the descriptor is taken either way. */
+int rx_init(struct rx *, int fd, uint32_t frame_size, uint32_t frame_count);
+void rx_fini(struct rx *);
+
+/* Hands at most RX_BATCH packets to the engine. True when there may be more. */
+#define RX_BATCH 64
+bool rx_drain(struct rx *, struct engine *, struct routes *, const struct instant *now);
+
+#endif
