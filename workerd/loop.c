@@ -1,0 +1,267 @@
+#include "workerd/loop.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/log.h"
+
+static nsec_t
+clock_ns(clockid_t clock)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(clock, &ts);
+	return (nsec_t)ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
+}
+
+static struct instant
+instant_now(void)
+{
+	return (struct instant){ .mono = clock_ns(CLOCK_MONOTONIC), .wall = clock_ns(CLOCK_REALTIME) };
+}
+
+/* ---- what the engine asks of the kernel ---- */
+
+static void
+io_send(void *ctx, struct engine_packet *p, uint32_t count)
+{
+	struct loop *l = ctx;
+
+	tx_send(&l->tx, p, count);
+}
+
+static int
+io_route(void *ctx, const struct addr *dst, const struct addr *via, struct route *ret)
+{
+	struct loop *l = ctx;
+
+	return routes_get(l->routing, dst, via, ret);
+}
+
+static int
+io_port_hold(void *ctx, uint8_t proto, uint16_t port)
+{
+	struct loop *l = ctx;
+
+	return ports_hold(&l->ports, proto, port);
+}
+
+static void
+io_port_release(void *ctx, uint8_t proto, uint16_t port)
+{
+	struct loop *l = ctx;
+
+	ports_release(&l->ports, proto, port);
+}
+
+static uint32_t
+io_random(void *ctx)
+{
+	(void)ctx;
+	return arc4random();
+}
+
+/* ---- the timer ---- */
+
+static void
+arm(struct loop *l, nsec_t when)
+{
+	struct itimerspec its = { 0 };
+
+	if (when == l->armed)
+		return;
+	l->armed = when;
+	if (when != INT64_MAX) {
+		its.it_value.tv_sec = (time_t)(when / NSEC_PER_SEC);
+		its.it_value.tv_nsec = (long)(when % NSEC_PER_SEC);
+	}
+	(void)timerfd_settime(l->timerfd, TFD_TIMER_ABSTIME, &its, NULL);
+}
+
+static void
+on_timer(uv_poll_t *h, int status, int events)
+{
+	struct loop *l = h->data;
+	uint64_t expirations;
+
+	(void)status;
+	(void)events;
+	if (read(l->timerfd, &expirations, sizeof(expirations)) == (ssize_t)sizeof(expirations))
+		l->armed = INT64_MAX;
+}
+
+/* An idle handle only keeps the loop from sleeping: the work is in on_after. */
+static void
+on_again(uv_idle_t *h)
+{
+	(void)h;
+}
+
+static void
+on_after(uv_check_t *h)
+{
+	struct loop *l = h->data;
+	struct instant now = instant_now();
+	nsec_t when = engine_run(l->engine, &now);
+
+	if (when <= now.mono) {
+		if (!uv_is_active((uv_handle_t *)&l->again))
+			(void)uv_idle_start(&l->again, on_again);
+		return;
+	}
+	if (uv_is_active((uv_handle_t *)&l->again))
+		(void)uv_idle_stop(&l->again);
+	arm(l, when);
+}
+
+/* ---- input ---- */
+
+/* An error on a socket (a full netlink queue, an interface that went down)
+ * makes libuv stop watching it; the socket itself goes on. */
+static void
+rewatch(uv_poll_t *h, int status, uv_poll_cb cb)
+{
+	if (status < 0)
+		(void)uv_poll_start(h, UV_READABLE | UV_DISCONNECT, cb);
+}
+
+static void
+on_ring(uv_poll_t *h, int status, int events)
+{
+	struct loop *l = h->data;
+	struct instant now = instant_now();
+
+	(void)events;
+	rewatch(h, status, on_ring);
+	/* What is left makes the descriptor readable again. */
+	(void)rx_drain(&l->rx, l->engine, l->routing, &now);
+}
+
+static void
+on_routes(uv_poll_t *h, int status, int events)
+{
+	struct loop *l = h->data;
+
+	(void)events;
+	rewatch(h, status, on_routes);
+	routes_changed(l->routing);
+}
+
+/* privd never speaks unasked: readable means that it has gone. Our sockets
+ * would still send what the policy allows, so end at once. */
+static void
+on_privd(uv_poll_t *h, int status, int events)
+{
+	struct loop *l = h->data;
+
+	(void)status;
+	(void)events;
+	log_error("privd has gone: stopping");
+	l->privd_gone = true;
+	l->on_stop(l);
+}
+
+static void
+on_signal(uv_signal_t *h, int signum)
+{
+	struct loop *l = h->data;
+
+	log_info("signal %d: stopping", signum);
+	l->on_stop(l);
+}
+
+/* ---- life ---- */
+
+static int
+watch(struct loop *l, uv_poll_t *h, int fd, uv_poll_cb cb)
+{
+	int rc = uv_poll_init(&l->uv, h, fd);
+
+	h->data = l;
+	return rc != 0 ? rc : uv_poll_start(h, UV_READABLE | UV_DISCONNECT, cb);
+}
+
+static int
+watch_all(struct loop *l, const struct loop_fds *fds)
+{
+	int rc;
+
+	l->after.data = l->again.data = l->sigterm.data = l->sigint.data = l;
+	if ((rc = watch(l, &l->ring, fds->ring, on_ring)) != 0 ||
+	    (rc = watch(l, &l->timer, l->timerfd, on_timer)) != 0 ||
+	    (rc = watch(l, &l->routes, fds->route, on_routes)) != 0 ||
+	    (rc = watch(l, &l->privd, fds->privd, on_privd)) != 0 ||
+	    (rc = uv_check_init(&l->uv, &l->after)) != 0 || (rc = uv_check_start(&l->after, on_after)) != 0 ||
+	    (rc = uv_idle_init(&l->uv, &l->again)) != 0 ||
+	    (rc = uv_signal_init(&l->uv, &l->sigterm)) != 0 ||
+	    (rc = uv_signal_start(&l->sigterm, on_signal, SIGTERM)) != 0 ||
+	    (rc = uv_signal_init(&l->uv, &l->sigint)) != 0)
+		return rc;
+	return uv_signal_start(&l->sigint, on_signal, SIGINT);
+}
+
+int
+loop_init(struct loop *l, const struct loop_fds *fds, const struct engine_config *cfg, struct errbuf *err)
+{
+	struct engine_io io = { l, io_send, io_route, io_port_hold, io_port_release, io_random };
+	struct instant now = instant_now();
+	int rc;
+
+	l->tx = (struct tx){ fds->raw4, fds->raw6 };
+	l->armed = INT64_MAX;
+	rc = rx_init(&l->rx, fds->ring, fds->frame_size, fds->frame_count);
+	if (rc != 0)
+		return errbuf_set(err, rc, "cannot map the packet ring: %s", strerror(-rc));
+	l->routing = routes_new(fds->route, fds->mark);
+	l->engine = engine_new(cfg, &io, &now);
+	if (l->routing == NULL || l->engine == NULL)
+		return errbuf_set(err, -ENOMEM, "out of memory");
+	l->timerfd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (l->timerfd < 0)
+		return errbuf_set(err, -errno, "cannot make a timer: %s", strerror(errno));
+	rc = uv_loop_init(&l->uv);
+	if (rc == 0)
+		rc = watch_all(l, fds);
+	if (rc != 0)
+		return errbuf_set(err, rc, "cannot set up the event loop: %s", uv_strerror(rc));
+	/* Maps what routes there are while it is cheap, not at the first probe. */
+	routes_changed(l->routing);
+	return 0;
+}
+
+void
+loop_run(struct loop *l)
+{
+	(void)uv_run(&l->uv, UV_RUN_DEFAULT);
+}
+
+void
+loop_end(struct loop *l)
+{
+	uv_stop(&l->uv);
+}
+
+static void
+close_handle(uv_handle_t *h, void *arg)
+{
+	(void)arg;
+	if (!uv_is_closing(h))
+		uv_close(h, NULL);
+}
+
+void
+loop_fini(struct loop *l)
+{
+	uv_walk(&l->uv, close_handle, NULL);
+	(void)uv_run(&l->uv, UV_RUN_DEFAULT);
+	(void)uv_loop_close(&l->uv);
+	engine_free(l->engine);
+	routes_free(l->routing);
+	rx_fini(&l->rx);
+	tx_fini(&l->tx);
+	(void)close(l->timerfd);
+}
