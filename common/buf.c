@@ -34,13 +34,12 @@ grow(struct buf *b, size_t need)
 	size_t cap = b->cap == 0 ? BUF_FIRST : b->cap;
 	uint8_t *p;
 
-	if (b->max != 0 && need > b->max)
-		return false;
 	while (cap < need) {
-		if (__builtin_mul_overflow(cap, (size_t)2, &cap))
+		if (cap > SIZE_MAX / 4)
 			return false;
+		cap *= 2;
 	}
-	p = realloc(b->p, cap);
+	p = realloc(b->p, cap + 1); /* one to spare, for vsnprintf's terminator */
 	if (p == NULL)
 		return false;
 	b->p = p;
@@ -55,7 +54,8 @@ buf_room(struct buf *b, size_t n)
 
 	if (b->failed)
 		return NULL;
-	if (__builtin_add_overflow(b->len, n, &need) || (need > b->cap && !grow(b, need))) {
+	if (__builtin_add_overflow(b->len, n, &need) || (b->max != 0 && need > b->max) ||
+	    (need > b->cap && !grow(b, need))) {
 		b->failed = true;
 		return NULL;
 	}
@@ -97,13 +97,12 @@ buf_printf(struct buf *b, const char *fmt, ...)
 		buf_bytes(b, small, (size_t)n);
 		return;
 	}
-	p = buf_room(b, (size_t)n + 1);
+	p = buf_room(b, (size_t)n);
 	if (p == NULL)
 		return;
 	va_start(ap, fmt);
 	(void)vsnprintf((char *)p, (size_t)n + 1, fmt, ap);
 	va_end(ap);
-	b->len--; /* the terminator is not part of the text */
 }
 
 void
