@@ -36,7 +36,8 @@ struct meas_type {
 	    struct meas **ret, struct errbuf *reterr);
 
 	/* What replies it could take, for claims known before it starts: writes
-	 * at most max, returns the count. Ports of 0 have been replaced by then. */
+	 * at most max, returns the count. The caller has set task.engine, which
+	 * knows the default source port and ICMP id. */
 	uint32_t (*claims)(const struct meas *, struct claim *ret, uint32_t max);
 
 	/* The record inside the measurement; valid until free. */

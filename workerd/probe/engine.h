@@ -103,9 +103,6 @@ void source_wake(struct source *);
  * engine_halt each first; their finished() is called as usual. */
 void source_drop(struct source *);
 
-/* Initialise the engine's part of a task. */
-void task_init(struct task *, const struct task_ops *, uint32_t id);
-
 /* Before start: the task's claims. Called by the owner inside take(). */
 int task_preclaim(struct task *, const struct claim *, uint32_t count);
 

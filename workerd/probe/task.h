@@ -117,6 +117,8 @@ struct task {
 
 /* For a measurement: */
 
+/* Once, when it is made; the owner sets id later. */
+void task_init(struct task *, const struct task_ops *, uint32_t id);
 /* Ask for a slot; probe() will be called when the pace allows. Idempotent. */
 void task_want_probe(struct task *);
 /* (Re)arm the one deadline, on the monotonic clock; task_unwait disarms. */

@@ -1,0 +1,107 @@
+#include "workerd/meas/trace/decide.h"
+#include "workerd/meas/trace/trace.h"
+
+/*
+ * Probing one TTL, one probe at a time, up to its attempts. Forward probing,
+ * doubletree's two directions and the last ditch are visits that differ in what
+ * comes next: the room's hop_over.
+ */
+
+nsec_t
+trace_wait_ns(const struct trace *t)
+{
+	return t->rec.wait_s * NSEC_PER_SEC;
+}
+
+uint8_t
+trace_last_ttl(const struct trace *t)
+{
+	return t->rec.hoplimit == 0 ? 255 : t->rec.hoplimit;
+}
+
+void
+visit_begin(struct trace *t, uint8_t ttl, const struct instant *now)
+{
+	t->ttl = ttl;
+	t->attempt = 0;
+	trace_ask(t, now);
+}
+
+static struct trace_leg *
+leg_of(struct trace *t)
+{
+	return t->state == TR_LASTDITCH ? t->rec.rare->lastditch : &t->rec.leg;
+}
+
+static bool
+visit_wants_all(const struct trace *t)
+{
+	return t->state != TR_LASTDITCH && trace_wants_all(&t->rec);
+}
+
+static uint8_t
+quota(const struct trace *t)
+{
+	return t->state == TR_LASTDITCH ? t->rec.attempts : trace_quota(&t->rec, t->ttl);
+}
+
+/* Doubletree may come to a TTL a second time: attempts are counted on. */
+static uint8_t
+next_id(const struct trace *t, const struct trace_leg *leg)
+{
+	uint8_t n = 0;
+
+	if ((t->rec.flags & TRACE_FLAG_DOUBLETREE) == 0)
+		return t->attempt;
+	for (uint16_t i = 0; i < leg->probe_count; i++) {
+		if (leg->probes[i].ttl == t->ttl && n < UINT8_MAX)
+			n++;
+	}
+	return n;
+}
+
+bool
+visit_probe(struct trace *t, struct probe *p, const struct instant *now)
+{
+	struct trace_leg *leg = leg_of(t);
+
+	if (!trace_send(t, p, leg, t->ttl, next_id(t, leg), t->rec.probe_size, now))
+		return false;
+	t->attempt++;
+	task_wait(&t->meas.task, now->mono + trace_wait_ns(t));
+	return true;
+}
+
+static void
+attempt_over(struct trace *t, const struct instant *now)
+{
+	if (t->attempt < quota(t))
+		trace_ask(t, now);
+	else
+		trace_room_hop_over(t, now);
+}
+
+void
+visit_reply(struct trace *t, struct trace_leg *leg, uint16_t reply, bool first, const struct instant *now)
+{
+	uint16_t at = leg->replies[reply].probe;
+	struct trace_probe *p = &leg->probes[at];
+	bool waited_for = first && at == leg->probe_count - 1 && (p->flags & TRACE_PROBE_PENDING) != 0;
+
+	p->flags &= (uint8_t)~TRACE_PROBE_PENDING;
+	if (leg != leg_of(t) || p->ttl != t->ttl || t->attempt == 0)
+		return; /* late: recorded, and that is all */
+	if (!visit_wants_all(t))
+		trace_room_hop_over(t, now);
+	else if (waited_for)
+		attempt_over(t, now);
+}
+
+void
+visit_timeout(struct trace *t, const struct instant *now)
+{
+	struct trace_leg *leg = leg_of(t);
+
+	leg->probes[leg->probe_count - 1].flags &= (uint8_t)~TRACE_PROBE_PENDING;
+	attempt_over(t, now);
+}
