@@ -67,18 +67,18 @@ io_random(void *ctx)
 
 /* ---- the timer ---- */
 
+/* A timer that fires too early costs one wake-up, setting it costs as much:
+ * so it is only moved when it would fire too late. */
 static void
 arm(struct loop *l, nsec_t when)
 {
 	struct itimerspec its = { 0 };
 
-	if (when == l->armed)
+	if (l->armed <= when)
 		return;
 	l->armed = when;
-	if (when != INT64_MAX) {
-		its.it_value.tv_sec = (time_t)(when / NSEC_PER_SEC);
-		its.it_value.tv_nsec = (long)(when % NSEC_PER_SEC);
-	}
+	its.it_value.tv_sec = (time_t)(when / NSEC_PER_SEC);
+	its.it_value.tv_nsec = (long)(when % NSEC_PER_SEC);
 	(void)timerfd_settime(l->timerfd, TFD_TIMER_ABSTIME, &its, NULL);
 }
 

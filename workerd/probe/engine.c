@@ -287,9 +287,13 @@ remote_port(const struct pkt *p)
 static struct task *
 find_sender(const struct engine *e, const struct pkt *p)
 {
-	if (!p->l4)
-		return NULL;
-	return match_find(&e->match, &p->dst, p->proto, local_port(p), remote_port(p));
+	if (p->l4)
+		return match_find(&e->match, &p->dst, p->proto, local_port(p), remote_port(p));
+	/* A later fragment has no ports: our own carry the source port in the
+	 * upper half of the identification (trace with an offset). */
+	if (p->frag && p->frag_off != 0)
+		return match_find(&e->match, &p->dst, p->proto, (uint16_t)(p->ip_id >> 16), MATCH_ANY_PORT);
+	return NULL;
 }
 
 static struct task *

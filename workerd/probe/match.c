@@ -106,13 +106,15 @@ match_remove(struct match *m, struct claim_node *n)
 
 struct task *
 match_find(const struct match *m, const struct addr *remote, uint8_t proto, uint16_t local_port,
-    uint16_t remote_port)
+    uint32_t remote_port)
 {
 	const struct claim_node *n = *bucket_of(m, remote, proto, local_port);
 
 	for (; n != NULL; n = n->next) {
-		if (same_key(&n->claim, remote, proto, local_port) && n->claim.remote_lo <= remote_port &&
-		    remote_port <= n->claim.remote_hi)
+		if (!same_key(&n->claim, remote, proto, local_port))
+			continue;
+		if (remote_port == MATCH_ANY_PORT ||
+		    (n->claim.remote_lo <= remote_port && remote_port <= n->claim.remote_hi))
 			return n->task;
 	}
 	return NULL;

@@ -27,8 +27,10 @@ struct task *match_conflict(const struct match *, const struct claim *);
 void match_add(struct match *, struct claim_node *);
 void match_remove(struct match *, struct claim_node *);
 
-/* The task that a packet between these ends belongs to, or NULL. */
+/* The task that a packet between these ends belongs to, or NULL. A remote port
+ * of MATCH_ANY_PORT fits every claim: what is known of a later fragment. */
+#define MATCH_ANY_PORT UINT32_MAX
 struct task *match_find(const struct match *, const struct addr *remote, uint8_t proto, uint16_t local_port,
-    uint16_t remote_port);
+    uint32_t remote_port);
 
 #endif
