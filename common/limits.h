@@ -1,0 +1,41 @@
+#ifndef VANTAGE_COMMON_LIMITS_H
+#define VANTAGE_COMMON_LIMITS_H
+
+/*
+ * What a client or the network can make grow, and how far. Each has a test
+ * that reaches it.
+ */
+
+/* ---- control connections ---- */
+
+/* Connections at once; one more is told so and closed. */
+#define CTL_CONNS_MAX 2048
+
+/* Bytes taken from one connection per wake-up, so that one client's flood of
+ * commands does not delay others' probes by more than about a millisecond. */
+#define CTL_READ_BYTES (16 * 1024)
+
+/* Commands accepted and not yet begun, per connection; then its socket is not
+ * read until half of them have gone. */
+#define CTL_QUEUE_MAX 4096
+
+/* Output waiting for a client that reads slowly: above the mark its source
+ * begins no new task and its socket is not read; above the end it is cut. The
+ * distance is what running tasks may still yield. */
+#define CTL_OUT_MARK (512 * 1024)
+#define CTL_OUT_MAX (32 * 1024 * 1024)
+
+/* Memory that an emptied output buffer keeps. */
+#define CTL_OUT_KEEP (64 * 1024)
+
+/* Tasks of a vanished client that are ended in one run of the loop. */
+#define CTL_DROP_BATCH 512
+
+/* A connection's name: "<socket path>:<n>", "[address]:port". */
+#define CTL_NAME_MAX 160
+
+/* Texts that "set" keeps, with their terminator. */
+#define CTL_MONITOR_MAX 256
+#define CTL_COMMAND_MAX 1024
+
+#endif

@@ -1,0 +1,437 @@
+#include "workerd/ctl/attach.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include "common/log.h"
+#include "common/strnum.h"
+#include "workerd/ctl/idtab.h"
+#include "workerd/ctl/session.h"
+#include "workerd/probe/engine.h"
+
+/* Claims that a task may know before it starts. */
+#define CLAIMS_MAX 8
+
+/*
+ * A task is in ids from its OK to its result. Until the engine takes it, it is
+ * in the queue too, by task.next and task.prev, and task.engine is NULL.
+ */
+struct attach {
+	struct session *session;
+	struct source source;
+	struct sink sink;
+	struct list_record list;
+	struct cycle_record cycle;
+	char *name;
+	char *descr;
+	char *monitor;
+	struct idtab ids;
+	struct task *head;
+	struct task *tail;
+	uint32_t queued;
+	uint32_t next_id;
+	bool fresh;    /* commands came since the engine was last woken */
+	bool ending;   /* no further commands */
+	bool dropping; /* results have nowhere to go */
+	bool starved;  /* the engine was refused tasks: too much output waits */
+};
+
+static struct attach *
+attach_of(struct source *src)
+{
+	return (struct attach *)((char *)src - offsetof(struct attach, source));
+}
+
+static uint32_t
+wall_seconds(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_REALTIME, &ts);
+	return (uint32_t)ts.tv_sec;
+}
+
+/* ---- the queue ---- */
+
+static void
+queue_add(struct attach *a, struct task *t)
+{
+	t->next = NULL;
+	t->prev = a->tail;
+	if (t->prev == NULL)
+		a->head = t;
+	else
+		t->prev->next = t;
+	a->tail = t;
+	a->queued++;
+}
+
+static void
+queue_remove(struct attach *a, struct task *t)
+{
+	if (t->prev == NULL)
+		a->head = t->next;
+	else
+		t->prev->next = t->next;
+	if (t->next == NULL)
+		a->tail = t->prev;
+	else
+		t->next->prev = t->prev;
+	t->next = t->prev = NULL;
+	a->queued--;
+}
+
+/* From the queue towards the engine: from now on it is the engine's to end. */
+static void
+queue_release(struct attach *a, struct task *t)
+{
+	queue_remove(a, t);
+	t->engine = a->source.engine;
+	t->source = &a->source;
+}
+
+/* ---- results ---- */
+
+static void
+put_result(struct attach *a, struct task *t, bool inprogress)
+{
+	const struct meas *m = (const struct meas *)t;
+	struct session *s = a->session;
+	int rc;
+
+	if (a->dropping || s->cut)
+		return;
+	rc = sink_result(&a->sink, m->type->record, m->type->result(m), t->id, inprogress);
+	/* A client that counts results would wait for this one for ever. */
+	if (s->out.failed)
+		session_cut(s, "reads too slowly for its results");
+	else if (rc != 0)
+		session_cut(s, rc == -EMSGSIZE ? "a result does not fit its format" : "out of memory");
+	s->attend(s);
+}
+
+/* The last task has ended after "done": the cycle ends, then the connection. */
+static void
+settle(struct attach *a)
+{
+	struct session *s = a->session;
+
+	if (!a->ending || a->ids.count > 0 || a->dropping || s->closing || s->cut)
+		return;
+	a->cycle.stop = wall_seconds();
+	if (sink_end(&a->sink, &a->cycle) != 0)
+		session_cut(s, "out of memory");
+	s->closing = true;
+	s->attend(s);
+}
+
+static void
+on_finished(struct source *src, struct task *t)
+{
+	struct attach *a = attach_of(src);
+	struct meas *m = (struct meas *)t;
+
+	put_result(a, t, false);
+	idtab_del(&a->ids, t->id);
+	m->type->free(m);
+	settle(a);
+}
+
+static void
+on_progress(struct source *src, struct task *t)
+{
+	put_result(attach_of(src), t, true);
+}
+
+/* ---- tasks for the engine ---- */
+
+static int
+preclaim(struct task *t)
+{
+	const struct meas *m = (const struct meas *)t;
+	struct claim claims[CLAIMS_MAX];
+
+	return task_preclaim(t, claims, m->type->claims(m, claims, CLAIMS_MAX));
+}
+
+static struct task *
+next_queued(struct attach *a)
+{
+	struct session *s = a->session;
+	struct task *t = a->head;
+
+	if (t == NULL)
+		return NULL;
+	queue_release(a, t);
+	if (a->queued == 0 && !a->ending) {
+		buf_bytes(&s->out, "MORE\n", 5);
+		s->attend(s);
+	} else if (a->queued == CTL_QUEUE_MAX / 2) {
+		s->attend(s); /* its socket may be read again */
+	}
+	return t;
+}
+
+static struct task *
+on_take(struct source *src)
+{
+	struct attach *a = attach_of(src);
+	struct task *t;
+
+	if (a->dropping || a->session->cut)
+		return NULL;
+	if (session_unsent(a->session) > CTL_OUT_MARK) {
+		a->starved = true;
+		return NULL;
+	}
+	while ((t = next_queued(a)) != NULL) {
+		if (preclaim(t) == 0)
+			return t;
+		engine_halt(src->engine, t); /* without memory; its result says it was halted */
+	}
+	return NULL;
+}
+
+static const struct source_ops attach_source_ops = {
+	.take = on_take,
+	.finished = on_finished,
+	.progress = on_progress,
+};
+
+/* ---- lines ---- */
+
+static void
+accept_task(struct attach *a, struct meas *m)
+{
+	struct session *s = a->session;
+	struct task *t = &m->task;
+	int rc;
+
+	/* After 2^32 commands ids begin again; one that still runs is passed over. */
+	do {
+		t->id = a->next_id++;
+		rc = t->id == 0 ? -EEXIST : idtab_put(&a->ids, t->id, t);
+	} while (rc == -EEXIST);
+	if (rc != 0) {
+		a->next_id--;
+		session_reply(s, "ERR command not accepted: out of memory");
+		m->type->free(m);
+		return;
+	}
+	queue_add(a, t);
+	a->fresh = true;
+	buf_bytes(&s->out, "OK id-", 6);
+	buf_dec(&s->out, t->id);
+	buf_u8(&s->out, '\n');
+}
+
+/* Any case; commands.md 1.1. Returns the index of the type, or -1. */
+static int
+find_type(const struct session_env *env, const char *word, size_t len)
+{
+	const struct meas_type *const *types = env->cfg.types;
+
+	for (int i = 0; types[i] != NULL; i++) {
+		if (strncasecmp(types[i]->name, word, len) == 0 && types[i]->name[len] == '\0')
+			return i;
+	}
+	return -1;
+}
+
+static void
+line_command(struct attach *a, const char *line)
+{
+	struct session_env *env = a->session->env;
+	size_t len = strcspn(line, " ");
+	int i = line[len] == ' ' ? find_type(env, line, len) : -1;
+	const struct meas_type *type;
+	struct errbuf err = { "" };
+	struct meas *m = NULL;
+
+	if (i < 0) {
+		session_reply(a->session, "ERR command not accepted: could not determine command type");
+		return;
+	}
+	type = env->cfg.types[i];
+	if (type->parse(type, &env->envs[i], line + len + 1, &m, &err) != 0) {
+		session_reply(a->session, "ERR command not accepted: %s", err.text);
+		return;
+	}
+	accept_task(a, m);
+}
+
+static void
+halt_task(struct attach *a, struct task *t)
+{
+	if (t->engine == NULL)
+		queue_release(a, t);
+	engine_halt(a->source.engine, t);
+}
+
+static void
+line_halt(struct attach *a, const char *arg)
+{
+	struct session *s = a->session;
+	struct task *t;
+	uint32_t id;
+	int rc;
+
+	arg += strspn(arg, " ");
+	rc = strnum_u32(arg, 1, UINT32_MAX, &id);
+	if (rc == -EINVAL) {
+		session_reply(s, "ERR usage: halt [id]");
+		return;
+	}
+	if (rc != 0) {
+		session_reply(s, "ERR halt number invalid");
+		return;
+	}
+	t = idtab_get(&a->ids, id);
+	if (t == NULL) {
+		session_reply(s, "ERR no task id-%u", id);
+		return;
+	}
+	session_reply(s, "OK halted %u", id);
+	halt_task(a, t);
+}
+
+void
+attach_line(struct attach *a, char *line, size_t len)
+{
+	if (len == 0)
+		return;
+	if (len == 4 && strcasecmp(line, "done") == 0) {
+		session_reply(a->session, "OK");
+		attach_end(a);
+	} else if (strncasecmp(line, "halt ", 5) == 0) {
+		line_halt(a, line + 5);
+	} else {
+		line_command(a, line);
+	}
+}
+
+/* ---- the whole ---- */
+
+/* NULL when from is NULL or without memory. */
+static char *
+copy_text(const char *from)
+{
+	return from == NULL ? NULL : strdup(from);
+}
+
+struct attach *
+attach_new(struct session *s, const struct attach_options *o)
+{
+	struct attach *a = calloc(1, sizeof(*a));
+
+	if (a == NULL)
+		return NULL;
+	a->session = s;
+	a->next_id = 1;
+	idtab_init(&a->ids);
+	source_init(&a->source, s->env->engine, &attach_source_ops, o->priority);
+	a->source.pps = o->pps;
+	a->source.window = o->window;
+	a->name = copy_text(o->name);
+	a->descr = copy_text(o->descr);
+	a->monitor = copy_text(o->monitor);
+	if (a->name == NULL || (o->descr != NULL && a->descr == NULL) ||
+	    (o->monitor != NULL && a->monitor == NULL)) {
+		attach_free(a);
+		return NULL;
+	}
+	a->list = (struct list_record){
+		.id = o->list_id, .name = a->name, .descr = a->descr, .monitor = a->monitor
+	};
+	a->cycle = (struct cycle_record){
+		.list = &a->list, .id = o->cycle_id, .start = wall_seconds(), .hostname = s->env->cfg.hostname
+	};
+	a->sink = (struct sink){
+		.out = &s->out,
+		.scratch = &s->env->scratch,
+		.format = o->format,
+		.with_id = o->with_id,
+		.refs.monitor = a->monitor,
+	};
+	return a;
+}
+
+void
+attach_begin(struct attach *a)
+{
+	session_reply(a->session, "MORE");
+	if (sink_begin(&a->sink, &a->cycle) != 0)
+		session_cut(a->session, "out of memory");
+}
+
+void
+attach_free(struct attach *a)
+{
+	if (a == NULL)
+		return;
+	source_drop(&a->source);
+	idtab_fini(&a->ids);
+	free(a->name);
+	free(a->descr);
+	free(a->monitor);
+	free(a);
+}
+
+void
+attach_wake(struct attach *a)
+{
+	struct session_env *env = a->session->env;
+
+	a->session->attend(a->session);
+	if (!a->fresh)
+		return;
+	a->fresh = false;
+	source_wake(&a->source);
+	env->cfg.wake(env->cfg.ctx);
+}
+
+void
+attach_end(struct attach *a)
+{
+	a->ending = true;
+	settle(a);
+}
+
+bool
+attach_ending(const struct attach *a)
+{
+	return a->ending;
+}
+
+bool
+attach_full(const struct attach *a)
+{
+	return a->queued >= CTL_QUEUE_MAX;
+}
+
+void
+attach_drained(struct attach *a)
+{
+	struct session_env *env = a->session->env;
+
+	if (!a->starved || session_unsent(a->session) > CTL_OUT_MARK / 2)
+		return;
+	a->starved = false;
+	source_wake(&a->source);
+	env->cfg.wake(env->cfg.ctx);
+}
+
+bool
+attach_drop(struct attach *a, uint32_t max)
+{
+	struct task *t;
+
+	a->dropping = true;
+	while (max-- > 0 && (t = idtab_any(&a->ids)) != NULL)
+		halt_task(a, t);
+	return a->ids.count == 0;
+}

@@ -1,0 +1,62 @@
+#include "workerd/ctl/cmd.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "workerd/ctl/session.h"
+
+const struct cmd cmds[] = {
+	{ "attach", "[KEY VALUE]...", "send measurements and get their results", cmd_attach },
+	{ "exit", "", "close this connection", cmd_exit },
+	{ "get", "command|holdtime|monitorname|nameserver|pid|pps|sport|version|window", "show a setting",
+	    cmd_get },
+	{ "help", "[COMMAND|MEASUREMENT]", "list the commands, or explain one", cmd_help },
+	{ "set", "command|holdtime|monitorname|nameserver|pps|window VALUE", "change a setting (operators)",
+	    cmd_set },
+};
+
+const size_t cmd_count = sizeof(cmds) / sizeof(cmds[0]);
+
+static int
+compare(const void *key, const void *row)
+{
+	return strcasecmp(key, ((const struct cmd *)row)->name);
+}
+
+const struct cmd *
+cmd_find_in(const struct cmd *table, size_t count, const char *name)
+{
+	return bsearch(name, table, count, sizeof(*table), compare);
+}
+
+const struct cmd *
+cmd_find(const char *name)
+{
+	return cmd_find_in(cmds, cmd_count, name);
+}
+
+char *
+cmd_word(char *line, char **ret_rest)
+{
+	char *end = line + strcspn(line, " ");
+
+	*ret_rest = end;
+	if (*end == ' ') {
+		*end = '\0';
+		*ret_rest = end + 1 + strspn(end + 1, " ");
+	}
+	return line;
+}
+
+void
+cmd_run(struct session *s, char *line)
+{
+	char *rest, *word = cmd_word(line, &rest);
+	const struct cmd *cmd = cmd_find(word);
+
+	if (cmd == NULL)
+		session_reply(s, "ERR unhandled command '%s'", word);
+	else
+		cmd->run(s, rest);
+}

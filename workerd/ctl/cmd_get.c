@@ -1,0 +1,111 @@
+#include "common/addr.h"
+#include "workerd/ctl/cmd.h"
+#include "workerd/ctl/session.h"
+#include "workerd/probe/engine.h"
+
+static void
+get_text(struct session *s, const char *name, const char *value)
+{
+	if (value[0] == '\0')
+		session_reply(s, "OK null %s", name);
+	else
+		session_reply(s, "OK %s %s", name, value);
+}
+
+static const struct engine_config *
+engine_cfg(const struct session *s)
+{
+	return engine_config_get(s->env->engine);
+}
+
+static void
+get_command(struct session *s, char *rest)
+{
+	(void)rest;
+	get_text(s, "command", s->env->command);
+}
+
+static void
+get_holdtime(struct session *s, char *rest)
+{
+	(void)rest;
+	session_reply(s, "OK holdtime %u", engine_cfg(s)->hold_s);
+}
+
+static void
+get_monitorname(struct session *s, char *rest)
+{
+	(void)rest;
+	get_text(s, "monitorname", s->env->monitor);
+}
+
+static void
+get_nameserver(struct session *s, char *rest)
+{
+	char text[ADDR_STRLEN];
+
+	(void)rest;
+	get_text(s, "nameserver", addr_format(&engine_cfg(s)->nameserver, text));
+}
+
+static void
+get_pid(struct session *s, char *rest)
+{
+	(void)rest;
+	session_reply(s, "OK pid %ld", (long)s->env->cfg.pid);
+}
+
+static void
+get_pps(struct session *s, char *rest)
+{
+	(void)rest;
+	session_reply(s, "OK pps %u", engine_cfg(s)->pps);
+}
+
+static void
+get_sport(struct session *s, char *rest)
+{
+	(void)rest;
+	session_reply(s, "OK sport %u", engine_cfg(s)->sport);
+}
+
+static void
+get_version(struct session *s, char *rest)
+{
+	(void)rest;
+	session_reply(s, "OK version %s", s->env->cfg.version);
+}
+
+static void
+get_window(struct session *s, char *rest)
+{
+	(void)rest;
+	session_reply(s, "OK window %u/%u", engine_running(s->env->engine), engine_cfg(s)->window);
+}
+
+static const struct cmd gets[] = {
+	{ "command", NULL, NULL, get_command },
+	{ "holdtime", NULL, NULL, get_holdtime },
+	{ "monitorname", NULL, NULL, get_monitorname },
+	{ "nameserver", NULL, NULL, get_nameserver },
+	{ "pid", NULL, NULL, get_pid },
+	{ "pps", NULL, NULL, get_pps },
+	{ "sport", NULL, NULL, get_sport },
+	{ "version", NULL, NULL, get_version },
+	{ "window", NULL, NULL, get_window },
+};
+
+void
+cmd_get(struct session *s, char *rest)
+{
+	char *tail, *word = cmd_word(rest, &tail);
+	const struct cmd *get = cmd_find_in(gets, sizeof(gets) / sizeof(gets[0]), word);
+
+	if (*word == '\0')
+		session_reply(s, "ERR usage: get [command | holdtime | monitorname | nameserver | pid | pps | sport | "
+				 "version | window]");
+	else if (get == NULL)
+		session_reply(s, "ERR unhandled get command '%s'", word);
+	else
+		get->run(s, tail);
+}

@@ -1,0 +1,275 @@
+#include "workerd/ctl/conn.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "workerd/ctl/ctl_priv.h"
+
+static void
+on_attend(struct session *s)
+{
+	struct conn *c = (struct conn *)((char *)s - offsetof(struct conn, session));
+
+	ctl_attend(c->ctl, c);
+}
+
+/* ---- input ---- */
+
+static void
+keep(struct conn *c, const char *bytes, size_t len)
+{
+	if (len > c->kept_len) {
+		char *p = realloc(c->kept, len);
+
+		if (p == NULL) {
+			session_cut(&c->session, "out of memory");
+			return;
+		}
+		c->kept = p;
+	}
+	if (len == 0) {
+		free(c->kept);
+		c->kept = NULL;
+	} else {
+		memcpy(c->kept, bytes, len);
+	}
+	c->kept_len = len;
+}
+
+/* Gives the session what it has kept, and more from the socket when it asks. */
+static void
+input(struct conn *c, bool receive)
+{
+	char *bytes = c->ctl->read;
+	size_t len = c->kept_len, used;
+	ssize_t n = 0;
+
+	if (len > 0)
+		memcpy(bytes, c->kept, len);
+	if (receive) {
+		n = recv(c->fd, bytes + len, sizeof(c->ctl->read) - len, MSG_DONTWAIT);
+		if (n < 0 && errno != EAGAIN && errno != EINTR) {
+			session_cut(&c->session, strerror(errno));
+			return;
+		}
+		c->eof = n == 0;
+		len += n > 0 ? (size_t)n : 0;
+	}
+	used = session_input(&c->session, bytes, len);
+	if (len > used || c->kept_len > 0)
+		keep(c, bytes + used, len - used);
+	if (c->eof)
+		session_eof(&c->session);
+}
+
+/* What is kept is the beginning of a line, or what had to wait. */
+static bool
+has_waiting_lines(const struct conn *c)
+{
+	return c->kept_len > LINE_MAX_BYTES + 1 ||
+	    (c->kept_len > 0 && memchr(c->kept, '\n', c->kept_len) != NULL);
+}
+
+/* ---- output ---- */
+
+static void
+output(struct conn *c)
+{
+	struct session *s = &c->session;
+	ssize_t n;
+
+	while (session_unsent(s) > 0) {
+		n = send(c->fd, s->out.p + s->sent, session_unsent(s), MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (n < 0) {
+			if (errno == EINTR)
+				continue;
+			c->blocked = errno == EAGAIN;
+			if (!c->blocked)
+				session_cut(s, strerror(errno));
+			return;
+		}
+		session_sent(s, (size_t)n);
+	}
+	c->blocked = false;
+}
+
+/* ---- the end ---- */
+
+static void
+on_closed(uv_handle_t *h)
+{
+	struct conn *c = h->data;
+	struct ctl *ctl = c->ctl;
+
+	c->handle_open = false;
+	if (c->fd == -2)
+		free(c);
+	ctl_handle_closed(ctl);
+}
+
+static void
+close_socket(struct conn *c)
+{
+	if (c->fd < 0)
+		return;
+	uv_poll_stop(&c->poll);
+	uv_close((uv_handle_t *)&c->poll, on_closed);
+	(void)close(c->fd);
+	c->fd = -1;
+	free(c->kept);
+	c->kept = NULL;
+	c->kept_len = 0;
+}
+
+static void
+unlink_conn(struct conn *c)
+{
+	struct ctl *ctl = c->ctl;
+
+	if (c->prev == NULL)
+		ctl->conns = c->next;
+	else
+		c->prev->next = c->next;
+	if (c->next != NULL)
+		c->next->prev = c->prev;
+	ctl->conn_count--;
+}
+
+/* All its tasks have ended: nothing refers to it but, perhaps, its handle. */
+static void
+dispose(struct conn *c)
+{
+	struct ctl *ctl = c->ctl;
+	bool private = c->private;
+
+	session_fini(&c->session);
+	unlink_conn(c);
+	c->fd = -2;
+	if (!c->handle_open)
+		free(c);
+	if (ctl->stopping)
+		return;
+	listeners_resume(ctl);
+	if (private && ctl->env.cfg.client_done != NULL)
+		ctl->env.cfg.client_done(ctl->env.cfg.ctx);
+}
+
+void
+conn_kill(struct conn *c)
+{
+	close_socket(c);
+	(void)session_drop(&c->session, UINT32_MAX);
+	dispose(c);
+}
+
+/* ---- events ---- */
+
+static void on_poll(uv_poll_t *, int status, int events);
+
+static void
+watch(struct conn *c)
+{
+	int events = 0, rc;
+
+	if (!c->eof && session_reads(&c->session))
+		events |= UV_READABLE;
+	if (c->blocked)
+		events |= UV_WRITABLE;
+	if (events == c->events)
+		return;
+	c->events = events;
+	rc = events == 0 ? uv_poll_stop(&c->poll) : uv_poll_start(&c->poll, events, on_poll);
+	if (rc != 0)
+		session_cut(&c->session, uv_strerror(rc));
+}
+
+static void
+on_poll(uv_poll_t *h, int status, int events)
+{
+	struct conn *c = h->data;
+
+	if (status < 0)
+		session_cut(&c->session, uv_strerror(status));
+	else if (events & UV_WRITABLE)
+		c->blocked = false;
+	if (status == 0 && (events & UV_READABLE) && session_reads(&c->session))
+		input(c, true);
+	ctl_attend(c->ctl, c);
+}
+
+static bool
+lives(const struct session *s)
+{
+	return !s->cut && (!s->closing || session_unsent(s) > 0);
+}
+
+enum conn_next
+conn_attend(struct conn *c)
+{
+	struct session *s = &c->session;
+
+	if (!s->cut && has_waiting_lines(c) && session_reads(s))
+		input(c, false);
+	if (!s->cut && !c->blocked)
+		output(c);
+	if (lives(s))
+		watch(c);
+	if (lives(s))
+		return !c->blocked && has_waiting_lines(c) && session_reads(s) ? CONN_AGAIN : CONN_WAITS;
+	close_socket(c);
+	if (!session_drop(s, CTL_DROP_BATCH))
+		return CONN_AGAIN;
+	dispose(c);
+	return CONN_GONE;
+}
+
+int
+conn_new(struct ctl *ctl, int fd, const char *name, struct conn **ret)
+{
+	struct conn *c = calloc(1, sizeof(*c));
+	int rc = -ENOMEM;
+
+	if (c == NULL)
+		goto out;
+	rc = uv_poll_init(ctl->loop, &c->poll, fd);
+	if (rc != 0)
+		goto out;
+	session_init(&c->session, &ctl->env, name);
+	c->session.attend = on_attend;
+	c->ctl = ctl;
+	c->fd = fd;
+	c->handle_open = true;
+	c->poll.data = c;
+	ctl->handles++;
+	c->next = ctl->conns;
+	if (c->next != NULL)
+		c->next->prev = c;
+	ctl->conns = c;
+	ctl->conn_count++;
+	*ret = c;
+	ctl_attend(ctl, c);
+	return 0;
+out:
+	free(c);
+	(void)close(fd);
+	return rc;
+}
+
+void
+conn_identify(struct conn *c)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	/* Without an answer it stays a stranger, who may do least. */
+	if (getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) != 0 || len != sizeof(cred))
+		return;
+	c->session.uid = cred.uid;
+	c->session.gid = cred.gid;
+	c->session.pid = cred.pid;
+}

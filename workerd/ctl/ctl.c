@@ -1,0 +1,116 @@
+#include "workerd/ctl/ctl.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "workerd/ctl/ctl_priv.h"
+
+static void
+free_all(struct ctl *ctl)
+{
+	session_env_fini(&ctl->env);
+	free(ctl);
+}
+
+void
+ctl_handle_closed(struct ctl *ctl)
+{
+	if (--ctl->handles == 0)
+		free_all(ctl);
+}
+
+static void
+on_handle_closed(uv_handle_t *h)
+{
+	ctl_handle_closed(h->data);
+}
+
+/* An idle handle keeps the loop from sleeping, and its callback comes before
+ * the poll: all that one wake-up brought goes out in one write a connection. */
+static void
+on_idle(uv_idle_t *h)
+{
+	struct ctl *ctl = h->data;
+	struct conn *c, *list = ctl->attend;
+	enum conn_next next;
+
+	ctl->attend = NULL;
+	(void)uv_idle_stop(&ctl->idle);
+	while ((c = list) != NULL && !ctl->stopping) {
+		list = c->attend_next;
+		next = conn_attend(c);
+		if (next == CONN_GONE)
+			continue;
+		c->attending = false;
+		if (next == CONN_AGAIN)
+			ctl_attend(ctl, c);
+	}
+}
+
+void
+ctl_attend(struct ctl *ctl, struct conn *c)
+{
+	if (c->attending || ctl->stopping)
+		return;
+	c->attending = true;
+	c->attend_next = ctl->attend;
+	ctl->attend = c;
+	(void)uv_idle_start(&ctl->idle, on_idle);
+}
+
+struct ctl *
+ctl_new(uv_loop_t *loop, const struct ctl_config *cfg, struct engine *engine)
+{
+	struct ctl *ctl = calloc(1, sizeof(*ctl));
+
+	if (ctl == NULL)
+		return NULL;
+	if (session_env_init(&ctl->env, cfg, engine) != 0) {
+		free(ctl);
+		return NULL;
+	}
+	ctl->loop = loop;
+	/* Neither of the two can fail (uv_idle_init, uv_timer_init). */
+	(void)uv_idle_init(loop, &ctl->idle);
+	(void)uv_timer_init(loop, &ctl->retry);
+	ctl->idle.data = ctl->retry.data = ctl;
+	ctl->handles = 2;
+	return ctl;
+}
+
+int
+ctl_client(struct ctl *ctl, int fd)
+{
+	char name[CTL_NAME_MAX];
+	struct conn *c;
+	int rc;
+
+	(void)snprintf(name, sizeof(name), "client:%u", ctl->privates++);
+	rc = conn_new(ctl, fd, name, &c);
+	if (rc != 0)
+		return rc;
+	c->private = true;
+	conn_identify(c);
+	return 0;
+}
+
+void
+ctl_stop(struct ctl *ctl)
+{
+	struct listener *l, *next;
+
+	if (ctl->stopping)
+		return;
+	ctl->stopping = true;
+	ctl->attend = NULL;
+	while (ctl->conns != NULL)
+		conn_kill(ctl->conns);
+	for (l = ctl->listeners; l != NULL; l = next) {
+		next = l->next;
+		listener_close(l);
+	}
+	ctl->listeners = NULL;
+	uv_close((uv_handle_t *)&ctl->idle, on_handle_closed);
+	uv_close((uv_handle_t *)&ctl->retry, on_handle_closed);
+}

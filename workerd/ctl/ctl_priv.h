@@ -1,0 +1,48 @@
+#ifndef VANTAGE_WORKERD_CTL_CTL_PRIV_H
+#define VANTAGE_WORKERD_CTL_CTL_PRIV_H
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "proto/line.h"
+#include "workerd/ctl/conn.h"
+#include "workerd/ctl/ctl.h"
+
+/* What ctl.c, listen.c and conn.c share; nobody else includes it. */
+
+struct listener {
+	struct ctl *ctl;
+	struct listener *next;
+	uv_poll_t poll;
+	int fd;
+	bool with_id;
+	uint32_t accepted;
+	char path[sizeof(((struct sockaddr_un *)0)->sun_path) + 1]; /* "": TCP */
+};
+
+struct ctl {
+	uv_loop_t *loop;
+	struct session_env env;
+	struct listener *listeners;
+	struct conn *conns;
+	struct conn *attend; /* to look at before the loop sleeps */
+	uv_idle_t idle;	     /* active while attend is not empty */
+	uv_timer_t retry;    /* when accepting failed for lack of something */
+	uint32_t conn_count;
+	uint32_t handles; /* not yet closed */
+	uint32_t privates; /* connections given to us so far */
+	bool paused; /* listeners do not wait */
+	bool stopping;
+	char read[CTL_READ_BYTES + LINE_MAX_BYTES + 2]; /* one connection's input at a time */
+};
+
+/* Look at this connection before the loop sleeps. */
+void ctl_attend(struct ctl *, struct conn *);
+/* A handle has been closed; frees all after the last. */
+void ctl_handle_closed(struct ctl *);
+/* Listeners wait for connections, or do not. */
+void listeners_pause(struct ctl *);
+void listeners_resume(struct ctl *);
+void listener_close(struct listener *);
+
+#endif

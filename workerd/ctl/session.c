@@ -1,0 +1,205 @@
+#include "workerd/ctl/session.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "proto/line.h"
+#include "workerd/ctl/attach.h"
+#include "workerd/ctl/cmd.h"
+
+static uint32_t
+count_types(const struct meas_type *const *types)
+{
+	uint32_t n = 0;
+
+	while (types[n] != NULL)
+		n++;
+	return n;
+}
+
+int
+session_env_init(struct session_env *env, const struct ctl_config *cfg, struct engine *engine)
+{
+	uint32_t n = count_types(cfg->types);
+
+	*env = (struct session_env){ .cfg = *cfg, .engine = engine };
+	buf_init(&env->scratch, 0);
+	if (cfg->monitor != NULL)
+		(void)snprintf(env->monitor, sizeof(env->monitor), "%s", cfg->monitor);
+	if (cfg->command != NULL)
+		(void)snprintf(env->command, sizeof(env->command), "%s", cfg->command);
+	env->envs = calloc(n + 1, sizeof(*env->envs));
+	if (env->envs == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < n; i++) {
+		if (cfg->types[i]->shared_new == NULL)
+			continue;
+		env->envs[i].shared = cfg->types[i]->shared_new();
+		if (env->envs[i].shared == NULL) {
+			session_env_fini(env);
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+void
+session_env_fini(struct session_env *env)
+{
+	uint32_t n = count_types(env->cfg.types);
+
+	for (uint32_t i = 0; env->envs != NULL && i < n; i++) {
+		if (env->envs[i].shared != NULL && env->cfg.types[i]->shared_free != NULL)
+			env->cfg.types[i]->shared_free(env->envs[i].shared);
+	}
+	free(env->envs);
+	env->envs = NULL;
+	buf_fini(&env->scratch);
+}
+
+void
+session_init(struct session *s, struct session_env *env, const char *name)
+{
+	*s = (struct session){ .env = env, .uid = PEER_UNKNOWN, .gid = (gid_t)-1 };
+	(void)snprintf(s->name, sizeof(s->name), "%s", name);
+	buf_init(&s->out, CTL_OUT_MAX);
+}
+
+void
+session_fini(struct session *s)
+{
+	attach_free(s->attach);
+	s->attach = NULL;
+	buf_fini(&s->out);
+}
+
+bool
+session_operator(const struct session *s)
+{
+	return s->uid != PEER_UNKNOWN && (s->uid == 0 || s->uid == s->env->cfg.uid);
+}
+
+void
+session_reply(struct session *s, const char *fmt, ...)
+{
+	char line[512];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	/* A reply that repeats a word of the client's is cut, never the rest. */
+	if (n < 0)
+		return;
+	buf_bytes(&s->out, line, (size_t)n < sizeof(line) ? (size_t)n : sizeof(line) - 1);
+	buf_u8(&s->out, '\n');
+	s->attend(s);
+}
+
+void
+session_cut(struct session *s, const char *why)
+{
+	if (s->cut)
+		return;
+	log_info("%s: cut: %s", s->name, why);
+	s->cut = true;
+	s->attend(s);
+}
+
+/* A line that cannot be read ends the dialogue, once what was asked for before
+ * it has been answered. */
+static void
+bad_line(struct session *s, int rc)
+{
+	if (rc == -EMSGSIZE)
+		session_reply(s, "ERR line longer than %d bytes", LINE_MAX_BYTES);
+	else
+		session_reply(s, "ERR invalid character in line");
+	if (s->attach != NULL)
+		attach_end(s->attach);
+	else
+		s->closing = true;
+}
+
+static bool
+ended(const struct session *s)
+{
+	return s->cut || s->closing || (s->attach != NULL && attach_ending(s->attach));
+}
+
+bool
+session_reads(const struct session *s)
+{
+	if (session_unsent(s) > CTL_OUT_MARK)
+		return false;
+	return ended(s) || s->attach == NULL || !attach_full(s->attach);
+}
+
+size_t
+session_input(struct session *s, char *bytes, size_t len)
+{
+	struct lines l = { bytes, bytes + len };
+	size_t line_len;
+	char *line;
+	int rc;
+
+	while (!ended(s) && session_reads(s)) {
+		rc = lines_next(&l, &line, &line_len);
+		if (rc == 0)
+			break;
+		if (rc < 0)
+			bad_line(s, rc);
+		else if (s->attach != NULL)
+			attach_line(s->attach, line, line_len);
+		else if (line_len > 0)
+			cmd_run(s, line);
+		if (s->out.failed)
+			session_cut(s, "output exceeds its bound");
+	}
+	if (s->attach != NULL)
+		attach_wake(s->attach);
+	return ended(s) ? len : (size_t)(l.p - bytes);
+}
+
+void
+session_eof(struct session *s)
+{
+	/* Attached and without "done": the client is gone (control.md 6.5). */
+	if (s->attach == NULL)
+		s->closing = true;
+	else if (!attach_ending(s->attach))
+		s->cut = true;
+	s->attend(s);
+}
+
+void
+session_sent(struct session *s, size_t n)
+{
+	s->sent += n;
+	if (s->sent == s->out.len) {
+		s->sent = 0;
+		if (s->out.cap > CTL_OUT_KEEP) {
+			buf_fini(&s->out);
+			buf_init(&s->out, CTL_OUT_MAX);
+		} else {
+			buf_reset(&s->out);
+		}
+	} else if (s->sent >= CTL_OUT_MARK && s->sent >= s->out.len / 2) {
+		buf_consume(&s->out, s->sent);
+		s->sent = 0;
+	}
+	if (s->attach != NULL)
+		attach_drained(s->attach);
+}
+
+bool
+session_drop(struct session *s, uint32_t max)
+{
+	s->cut = true;
+	return s->attach == NULL || attach_drop(s->attach, max);
+}

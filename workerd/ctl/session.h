@@ -1,0 +1,86 @@
+#ifndef VANTAGE_WORKERD_CTL_SESSION_H
+#define VANTAGE_WORKERD_CTL_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "common/buf.h"
+#include "common/limits.h"
+#include "workerd/ctl/ctl.h"
+#include "workerd/meas/meas.h"
+
+/*
+ * One client's dialogue, without its socket: received bytes go in, bytes to
+ * send come out. The connection that owns it moves them.
+ */
+struct attach;
+struct session;
+
+/* What all sessions of a worker share. */
+struct session_env {
+	struct ctl_config cfg;
+	struct engine *engine;
+	struct meas_env *envs; /* beside cfg.types */
+	struct buf scratch;    /* one record */
+	char monitor[CTL_MONITOR_MAX]; /* "": none set */
+	char command[CTL_COMMAND_MAX];
+};
+
+/* 0 or -ENOMEM. */
+int session_env_init(struct session_env *, const struct ctl_config *, struct engine *);
+void session_env_fini(struct session_env *);
+
+#define PEER_UNKNOWN ((uid_t)-1) /* a TCP client: no uid */
+
+struct session {
+	struct session_env *env;
+	/* There is output, room for input, or an end: look soon. */
+	void (*attend)(struct session *);
+	struct buf out;
+	size_t sent; /* bytes at the front of out that have left */
+	struct attach *attach; /* NULL: interactive */
+	char name[CTL_NAME_MAX];
+	uid_t uid; /* the peer, as the kernel tells it */
+	gid_t gid;
+	pid_t pid;
+	bool with_id; /* the listener's DATA form */
+	bool closing; /* no more input; close when out has been sent */
+	bool cut;     /* close now; nothing more is sent */
+};
+
+void session_init(struct session *, struct session_env *, const char *name);
+/* After session_drop has said that all is gone. */
+void session_fini(struct session *);
+
+/* Takes the whole lines at the front of received bytes (writable); returns how
+ * many bytes it is through with. Fewer whole lines than there are when
+ * session_reads says no. */
+size_t session_input(struct session *, char *bytes, size_t len);
+bool session_reads(const struct session *);
+/* The client will send nothing more. */
+void session_eof(struct session *);
+
+/* n bytes of the unsent output have left. */
+void session_sent(struct session *, size_t n);
+
+static inline size_t
+session_unsent(const struct session *s)
+{
+	return s->out.len - s->sent;
+}
+
+/* Ends at most max tasks of a session whose client is gone; true when none is
+ * left. */
+bool session_drop(struct session *, uint32_t max);
+
+/* For the commands: */
+
+bool session_operator(const struct session *);
+/* One reply line; the newline is added. */
+void session_reply(struct session *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Cut the client off, and say why in the log. */
+void session_cut(struct session *, const char *why);
+
+#endif
