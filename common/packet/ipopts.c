@@ -27,7 +27,8 @@ parse_rr(struct pkt_ipopts *ret, struct rd *body)
 	uint8_t pointer = rd_u8(body);
 	size_t used = bytes_used(pointer, 3, rd_left(body));
 
-	ret->rr_count = 0;
+	if (ret->rr_count > 0) /* RFC 791: appears at most once */
+		return;
 	for (; used >= 4 && ret->rr_count < PKT_OPT_MAX; used -= 4)
 		ret->rr[ret->rr_count++] = addr_make(ADDR_IP4, rd_take(body, 4));
 }
@@ -42,7 +43,8 @@ parse_ts(struct pkt_ipopts *ret, struct rd *body)
 
 	if (flag != OPT_TS_ONLY && flag != OPT_TS_ADDR && flag != OPT_TS_PRESPEC)
 		return;
-	ret->ts_count = 0;
+	if (ret->ts_count > 0) /* RFC 791: appears at most once */
+		return;
 	ret->ts_has_addrs = flag != OPT_TS_ONLY;
 	for (; used >= step && ret->ts_count < PKT_OPT_MAX; used -= step) {
 		if (ret->ts_has_addrs)

@@ -90,6 +90,17 @@ other_options_are_stepped_over(void **state)
 }
 
 static void
+of_two_options_of_a_kind_the_first_counts(void **state)
+{
+	struct pkt_ipopts o = parse_hex("440c0d01c000020102932e0044080900000000070707080102030407070801020305");
+
+	assert_true(o.ts_count == 1 && o.ts_has_addrs && o.ts[0] == 43200000);
+	assert_int_equal(o.rr_count, 1);
+	assert_ip(&o.rr[0], "1.2.3.4");
+	(void)state;
+}
+
+static void
 lengths_and_pointers_that_lie_give_nothing_beyond(void **state)
 {
 	static const struct {
@@ -129,6 +140,7 @@ main(void)
 		cmocka_unit_test(a_full_record_route_has_nine),
 		cmocka_unit_test(timestamps_come_with_addresses_by_their_flag),
 		cmocka_unit_test(other_options_are_stepped_over),
+		cmocka_unit_test(of_two_options_of_a_kind_the_first_counts),
 		cmocka_unit_test(lengths_and_pointers_that_lie_give_nothing_beyond),
 	};
 
