@@ -76,7 +76,7 @@ struct pkt {
 	bool frag;     /* v4: MF or an offset; v6: a fragment header */
 	bool df;
 	bool l4;	 /* the transport fields below were present */
-	uint16_t ip_len; /* whole packet as its header says */
+	uint16_t ip_len; /* whole packet as its header says; 65535 if more (lo, IPv6) */
 	uint16_t ip_hdr_len; /* bytes before the transport header */
 	uint16_t frag_off;   /* in 8-byte units */
 	uint32_t ip_id;	     /* v4: 16 bits; v6: of the fragment header, or 0 */
@@ -90,7 +90,8 @@ struct pkt {
 	};
 	const uint8_t *ip_opts; /* v4 options, or NULL */
 	uint8_t ip_opts_len;
-	const uint8_t *payload; /* behind the transport header, as captured */
+	const uint8_t *payload; /* behind the transport header (of ICMP: 8 bytes), as
+				 * captured */
 	uint16_t payload_len;
 };
 
@@ -110,7 +111,10 @@ enum pkt_result pkt_parse(struct pkt *ret, const uint8_t *bytes, size_t len);
 
 /*
  * Parses the packet that an ICMP error quotes. Only the first 8 bytes of the
- * transport header need be there (RFC 792); fields behind them are zero.
+ * transport header need be there (RFC 792); fields behind them are zero. In
+ * IPv6 they are read behind a fragment header of any offset, since that of our
+ * own probes is feigned: compare frag_off. PKT_BAD when error quotes nothing,
+ * or a packet of the other family.
  */
 enum pkt_result pkt_parse_quote(struct pkt *ret, const struct pkt *error);
 

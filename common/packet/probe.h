@@ -17,7 +17,9 @@
 enum probe_csum {
 	PROBE_CSUM_NATURAL = 0, /* whatever the bytes sum to */
 	PROBE_CSUM_FIXED,	/* header shows .csum; payload bytes at csum_off
-				 * (two of them) are chosen so that it is valid */
+				 * (two of them) are chosen so that it is valid.
+				 * UDP shows 0 as 0xffff, the same number: 0 is
+				 * "none" in IPv4 and forbidden in IPv6 */
 };
 
 enum probe_ipopt {
@@ -55,7 +57,8 @@ struct probe {
 	uint8_t icmp_code;
 	uint16_t icmp_id;
 	uint16_t icmp_seq;
-	bool icmp_is_mtu;  /* too-big: icmp_id/seq unused, next-hop MTU instead */
+	bool icmp_is_mtu;  /* too-big: type and code are set by the family, and the
+			    * next-hop MTU stands where id and seq would */
 	uint32_t icmp_mtu;
 
 	uint32_t tcp_seq;
