@@ -43,6 +43,7 @@ LINKS = {
 }
 
 SRC = {4: "192.0.2.1", 6: "2001:db8:1::1"}
+SRC2 = {4: "192.0.2.129", 6: "2001:db8:1::81"}           # S's second address
 DST = {4: "203.0.113.2", 6: "2001:db8:8::2"}
 ALIAS = {4: "203.0.113.3", 6: "2001:db8:8::3"}
 DROPPED = {4: "203.0.113.4", 6: "2001:db8:8::4"}         # D's firewall drops
@@ -297,7 +298,9 @@ class Lab:
     @staticmethod
     def _routes(node):
         if node == "s":
-            return ["route add default via 192.0.2.2",
+            return ["addr add %s/32 dev l1" % SRC2[4],
+                    "addr add %s/64 dev l1 nodad preferred_lft 0" % SRC2[6],
+                    "route add default via 192.0.2.2",
                     "route add default via 2001:db8:1::2"]
         if node == "d":
             extra4 = ["203.0.113.%d/26 dev l8" % i for i in range(3, 8)]
@@ -306,7 +309,7 @@ class Lab:
                    ["addr add " + a for a in extra6 + ["2001:db8:9::43/64 dev l9 nodad"]] + \
                    ["route add default via 203.0.113.1",
                     "route add default via 2001:db8:8::1"]
-        out = []
+        out = ["route add %s via %s" % (SRC2[4], SRC[4])] if node == "r1" else []
         fwd, back = ROUTES[node]
         if fwd:
             via4 = " ".join("nexthop via " + LINKS[n][3 + s] for n, s in fwd)
