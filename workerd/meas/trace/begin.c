@@ -13,7 +13,8 @@
 static void
 udp_ports(const struct trace_record *rec, struct claim *c)
 {
-	uint32_t last = rec->dport + (uint32_t)TRACE_UDP_PORTS;
+	uint32_t ports = rec->confidence != 0 ? TRACE_PROBES_MAX : TRACE_UDP_PORTS;
+	uint32_t last = rec->dport + ports;
 
 	c->remote_lo = last > UINT16_MAX ? 0 : rec->dport;
 	c->remote_hi = last > UINT16_MAX ? UINT16_MAX : (uint16_t)last;

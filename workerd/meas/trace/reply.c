@@ -7,20 +7,13 @@
 
 /* A reply's packet into the record. */
 
-uint32_t
-trace_since_start_us(const struct trace *t, nsec_t wall)
-{
-	return wall <= t->rec.start ? 0 : (uint32_t)((wall - t->rec.start) / NSEC_PER_USEC);
-}
-
-/* Both count from the start of the trace and may have wrapped. A reply that
- * seems to come before its probe left is the clocks' doing. */
+/* A reply that seems to come before its probe left is the clocks' doing. */
 static uint32_t
-rtt_us(uint32_t rx_us, uint32_t tx_us)
+rtt_us(nsec_t rx, nsec_t tx)
 {
-	uint32_t rtt = rx_us - tx_us;
+	nsec_t us = (rx - tx) / NSEC_PER_USEC;
 
-	return rtt > INT32_MAX ? 0 : rtt;
+	return us < 0 ? 0 : us > UINT32_MAX ? UINT32_MAX : (uint32_t)us;
 }
 
 static int
@@ -71,7 +64,7 @@ trace_note_reply(struct trace *t, struct trace_leg *leg, uint16_t probe, const s
 		tr->ip_id = (uint16_t)p->ip_id;
 	if ((tp->flags & TRACE_PROBE_DLTX) != 0)
 		tr->flags |= TRACE_REPLY_DLTX;
-	tr->rtt_us = rtt_us(trace_since_start_us(t, r->rx), tp->tx_us);
+	tr->rtt_us = rtt_us(r->rx, trace_probe_tx(tp, t->rec.start));
 	if (p->proto == IPPROTO_TCP) {
 		tr->flags |= TRACE_REPLY_TCP;
 		tr->tcp_flags = p->tcp.flags;

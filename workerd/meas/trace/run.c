@@ -183,7 +183,7 @@ op_sent(struct task *task, const struct pkt *probe, nsec_t tx)
 
 	if (leg == NULL || (leg->probes[at].flags & TRACE_PROBE_ANSWERED) != 0)
 		return;
-	leg->probes[at].tx_us = trace_since_start_us(t, tx);
+	trace_probe_set_tx(&leg->probes[at], t->rec.start, tx);
 	leg->probes[at].flags |= TRACE_PROBE_DLTX;
 }
 
@@ -254,6 +254,7 @@ op_refused(struct task *task, int err, const struct instant *now)
 	} else if (t->state == TR_PTR) {
 		trace_advance(t, now);
 	} else if (t->state == TR_PMTUD && err == EMSGSIZE) {
+		unsend(t);
 		pmtud_too_long(t, now);
 	} else if (t->state != TR_DONE) {
 		unsend(t);

@@ -13,6 +13,7 @@
 #define UDP_OR_ICMP_HDR 8
 #define TCP_HDR 20
 #define COUNTER_BYTES 4 /* with -o, the first of the payload */
+#define FUDGE_BYTES 2	/* that make the checksum what it is to be */
 #define PAYLOAD4 16	/* without -p */
 #define PAYLOAD6 12
 #define ICMP4_ECHO 8
@@ -37,6 +38,23 @@ uint16_t
 trace_header_size(const struct trace_record *rec)
 {
 	return header_size(rec->dst.family, rec->method, rec->offset);
+}
+
+static bool
+alters_payload(const struct trace_record *rec)
+{
+	return rec->method == TRACE_ICMP_PARIS ||
+	    (rec->method == TRACE_UDP_PARIS && (rec->flags & TRACE_FLAG_CONSTPAYLOAD) == 0);
+}
+
+uint16_t
+trace_min_size(const struct trace_record *rec)
+{
+	uint16_t size = trace_header_size(rec);
+
+	if (rec->offset != 0 && !is_tcp(rec->method))
+		size = (uint16_t)(size + COUNTER_BYTES);
+	return alters_payload(rec) ? (uint16_t)(size + FUDGE_BYTES) : size;
 }
 
 uint16_t
@@ -182,6 +200,7 @@ note_probe(struct trace *t, struct trace_leg *leg, const struct trace_probe *tp,
 	t->next_probe = now->mono + t->rec.wait_probe_cs * 10 * NSEC_PER_MSEC;
 	if (m == NULL || m->progress_every == 0 || t->rec.probe_count % m->progress_every != 0)
 		return;
+	trace_leg_sort(&t->rec.leg); /* readers want hops in order; here no order matters */
 	t->rec.stop_reason = TRACE_STOP_INPROGRESS;
 	task_progress(&t->meas.task);
 	t->rec.stop_reason = reason;
@@ -204,7 +223,7 @@ trace_send(struct trace *t, struct probe *p, struct trace_leg *leg, uint8_t ttl,
 		return false;
 	}
 	*tp = (struct trace_probe){ .size = size, .ttl = ttl, .id = id, .flags = TRACE_PROBE_PENDING };
-	tp->tx_us = trace_since_start_us(t, now->wall);
+	trace_probe_set_tx(tp, t->rec.start, now->wall);
 	note_probe(t, leg, tp, now);
 	return true;
 }

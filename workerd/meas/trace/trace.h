@@ -111,7 +111,6 @@ void trace_claim(const struct trace_record *, uint16_t local_port, struct claim 
 
 /* reply.c: a reply into the record. 0 or -ENOMEM. */
 int trace_note_reply(struct trace *, struct trace_leg *, uint16_t probe, const struct reply *);
-uint32_t trace_since_start_us(const struct trace *, nsec_t wall);
 
 /* send.c: the next probe, into *p and into the leg. False: it failed. */
 bool trace_send(struct trace *, struct probe *p, struct trace_leg *leg, uint8_t ttl, uint8_t id,
@@ -119,6 +118,8 @@ bool trace_send(struct trace *, struct probe *p, struct trace_leg *leg, uint8_t 
 uint16_t trace_probe_size(uint8_t family, uint8_t method, uint16_t offset, int32_t payload_len);
 /* Bytes of IP and transport headers: no probe is smaller. */
 uint16_t trace_header_size(const struct trace_record *);
+/* With what the method must have in its payload. */
+uint16_t trace_min_size(const struct trace_record *);
 
 /* match.c: which of our probes a packet is about. */
 int32_t trace_match(const struct trace *, const struct pkt *reply, const struct pkt *quoted);
