@@ -1,0 +1,338 @@
+#include "client/opts.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/strnum.h"
+
+static int
+set_mode(struct opts *o, enum run_mode mode, struct errbuf *err)
+{
+	if (o->mode != MODE_NONE)
+		return errbuf_set(err, -EINVAL, "only one of -i, -I and -f may be given");
+	o->mode = mode;
+	return 0;
+}
+
+static int
+call_addresses(struct opts *o, const char *text, struct errbuf *err)
+{
+	(void)text;
+	return set_mode(o, MODE_ADDRESSES, err);
+}
+
+static int
+call_commands(struct opts *o, const char *text, struct errbuf *err)
+{
+	(void)text;
+	return set_mode(o, MODE_COMMANDS, err);
+}
+
+static int
+call_file(struct opts *o, const char *text, struct errbuf *err)
+{
+	(void)text;
+	return set_mode(o, MODE_FILE, err);
+}
+
+static int
+call_command(struct opts *o, const char *text, struct errbuf *err)
+{
+	if (text[strspn(text, " ")] == '\0')
+		return errbuf_set(err, -EINVAL, "-c: the command is empty");
+	o->command = text + strspn(text, " ");
+	o->command_given = true;
+	return 0;
+}
+
+static int
+call_hold(struct opts *o, const char *text, struct errbuf *err)
+{
+	if (strnum_u32(text, 0, 60, &o->hold_s) != 0)
+		return errbuf_set(err, -EINVAL, "-H: '%s' is not within 0 - 60", text);
+	o->hold_given = true;
+	return 0;
+}
+
+static int
+call_nameserver(struct opts *o, const char *text, struct errbuf *err)
+{
+	if (addr_parse(text, &o->nameserver) != 0)
+		return errbuf_set(err, -EINVAL, "-n: '%s' is no IPv4 or IPv6 address", text);
+	return 0;
+}
+
+static int
+call_json(struct opts *o, const char *text, struct errbuf *err)
+{
+	(void)text;
+	return opts_set_format(o, FORMAT_JSON, COMP_NONE, err);
+}
+
+static int
+call_text(struct opts *o, const char *text, struct errbuf *err)
+{
+	(void)text;
+	return opts_set_format(o, FORMAT_TEXT, COMP_NONE, err);
+}
+
+static int
+call_warts(struct opts *o, const char *text, struct errbuf *err)
+{
+	(void)text;
+	return opts_set_format(o, FORMAT_WARTS, COMP_NONE, err);
+}
+
+#define AT(member) offsetof(struct opts, member)
+#define SERVICE "that is the service's: 'systemctl start vantage.socket', or vantage-privd(8)"
+
+const struct opt_spec opt_specs[] = {
+	{ 'c', "command", "COMMAND", "command to run on each target (default: trace)", OPT_CALL, 0, 0, 0,
+	    call_command },
+	{ 'p', "pps", "N", "packets per second, 0 with -w: no pace of our own (default: 20)", OPT_NUM,
+	    AT(pps), 0, 1000000, NULL },
+	{ 'w', "window", "N", "most tasks at once, 0: no limit (default: 0)", OPT_NUM, AT(window), 0, 65535,
+	    NULL },
+	{ 'i', NULL, NULL, "the operands are addresses", OPT_CALL, 0, 0, 0, call_addresses },
+	{ 'I', NULL, NULL, "the operands are complete commands", OPT_CALL, 0, 0, 0, call_commands },
+	{ 'f', NULL, NULL, "the operand is a file of addresses; '-' is standard input", OPT_CALL, 0, 0, 0,
+	    call_file },
+	{ 'o', "output", "FILE", "where results go; '-' is standard output (default)", OPT_TEXT, AT(output),
+	    0, 0, NULL },
+	{ 'O', NULL, "VALUE", "format and other settings; see vantage(1)", OPT_CALL, 0, 0, 0,
+	    opts_parse_extra },
+	{ 0, "json", NULL, "same as -O json", OPT_CALL, 0, 0, 0, call_json },
+	{ 0, "text", NULL, "same as -O text", OPT_CALL, 0, 0, 0, call_text },
+	{ 0, "warts", NULL, "same as -O warts", OPT_CALL, 0, 0, 0, call_warts },
+	{ 'M', "monitor", "NAME", "monitor name in the records", OPT_TEXT, AT(monitor), 0, 0, NULL },
+	{ 'l', "list-name", "NAME", "list name in the records (default: default)", OPT_TEXT, AT(list_name), 0,
+	    0, NULL },
+	{ 'L', "list-id", "N", "list number in the records", OPT_NUM, AT(list_id), 1, 2147483647, NULL },
+	{ 'C', "cycle-id", "N", "cycle number in the records", OPT_NUM, AT(cycle_id), 1, 2147483647, NULL },
+	{ 'd', NULL, "FILE", "debug log", OPT_TEXT, AT(debug_file), 0, 0, NULL },
+	{ 'e', NULL, "FILE", "where to write our process id, while we run", OPT_TEXT, AT(pid_file), 0, 0,
+	    NULL },
+	{ 'g', NULL, "FILE", "which methods may run: lines '<method>.enable = 0|1'", OPT_TEXT,
+	    AT(method_file), 0, 0, NULL },
+	{ 'H', NULL, "SECONDS", "hold time of reply signatures, 0 - 60", OPT_CALL, 0, 0, 0, call_hold },
+	{ 'n', NULL, "ADDRESS", "name server for PTR look-ups", OPT_CALL, 0, 0, 0, call_nameserver },
+	{ 0, "socket", "PATH",
+	    "control socket (default: $VANTAGE_SOCKET, else "
+	    "/run/vantage/control.sock)",
+	    OPT_TEXT, AT(socket), 0, 0, NULL },
+	{ 0, "private", NULL, "as root: a private pair even if a service runs", OPT_FLAG, AT(private_pair), 0,
+	    0, NULL },
+	{ 0, "spoof", NULL, "private pair: allow source addresses that are not ours", OPT_FLAG, AT(spoof), 0,
+	    0, NULL },
+	{ 0, "local", NULL, "private pair: allow targets on this host", OPT_FLAG, AT(local), 0, 0, NULL },
+	{ 'q', "quiet", NULL, "no progress line", OPT_FLAG, AT(quiet), 0, 0, NULL },
+	{ '?', "help", NULL, "this text", OPT_FLAG, AT(help), 0, 0, NULL },
+	{ 'v', "version", NULL, "the version", OPT_FLAG, AT(version), 0, 0, NULL },
+	{ 'D', NULL, NULL, "no daemon here; " SERVICE, OPT_REFUSE, 0, 0, 0, NULL },
+	{ 'P', NULL, NULL, "no control socket here; " SERVICE, OPT_REFUSE, 0, 0, 0, NULL },
+	{ 'U', NULL, NULL, "no control socket here; " SERVICE, OPT_REFUSE, 0, 0, 0, NULL },
+	{ 'R', NULL, NULL, "no remote controller here; " SERVICE, OPT_REFUSE, 0, 0, 0, NULL },
+	{ 'F', NULL, NULL, "the firewall is vantage-privd's alone (nftables table inet vantage)", OPT_REFUSE,
+	    0, 0, 0, NULL },
+	{ 'S', NULL, NULL, "a source address belongs to the command: -c \"ping -S ADDRESS\"", OPT_REFUSE, 0,
+	    0, 0, NULL },
+	{ 0 },
+};
+
+/* First words that are not a file name: the command words, and our own. */
+static const struct {
+	const char *word;
+	enum run_mode mode;
+} verbs[] = {
+	{ "dump", MODE_DUMP },
+	{ "ping", MODE_VERB },
+	{ "trace", MODE_VERB },
+};
+
+struct cursor {
+	const char *const *argv;
+	int argc;
+	int at;
+};
+
+static const struct opt_spec *
+find_letter(char letter)
+{
+	for (const struct opt_spec *s = opt_specs; s->help != NULL; s++) {
+		if (s->letter == letter && letter != 0)
+			return s;
+	}
+	return NULL;
+}
+
+static const struct opt_spec *
+find_name(const char *name, size_t len)
+{
+	for (const struct opt_spec *s = opt_specs; s->help != NULL; s++) {
+		if (s->name != NULL && strncmp(s->name, name, len) == 0 && s->name[len] == '\0')
+			return s;
+	}
+	return NULL;
+}
+
+/* word is the option as the user wrote it. */
+static int
+apply(struct opts *o, const struct opt_spec *s, const char *word, const char *text, struct errbuf *err)
+{
+	char *base = (char *)o;
+
+	switch (s->kind) {
+	case OPT_FLAG:
+		*(bool *)(base + s->off) = true;
+		return 0;
+	case OPT_NUM:
+		if (strnum_u32(text, s->min, s->max, (uint32_t *)(void *)(base + s->off)) == 0)
+			return 0;
+		return errbuf_set(err, -EINVAL, "%s: '%s' is not within %u - %u", word, text, s->min, s->max);
+	case OPT_TEXT:
+		if (text[0] == '\0')
+			return errbuf_set(err, -EINVAL, "%s: the value is empty", word);
+		*(const char **)(void *)(base + s->off) = text;
+		return 0;
+	case OPT_CALL:
+		return s->call(o, text, err);
+	case OPT_REFUSE:
+		return errbuf_set(err, -EINVAL, "%s: %s", word, s->help);
+	}
+	return -EINVAL;
+}
+
+static int
+parse_long(struct opts *o, struct cursor *c, struct errbuf *err)
+{
+	const char *arg = c->argv[c->at++];
+	size_t len = strcspn(arg, "=");
+	const struct opt_spec *s = find_name(arg + 2, len - 2);
+	const char *text = arg[len] == '=' ? arg + len + 1 : NULL;
+	char word[32];
+
+	if (s == NULL)
+		return errbuf_set(err, -EINVAL, "unknown option %s", arg);
+	word[0] = word[1] = '-';
+	strlcpy(word + 2, s->name, sizeof(word) - 2);
+	if (s->value == NULL && text != NULL)
+		return errbuf_set(err, -EINVAL, "%s takes no value", word);
+	if (s->value != NULL && text == NULL) {
+		if (c->at >= c->argc)
+			return errbuf_set(err, -EINVAL, "%s needs a value: %s", word, s->value);
+		text = c->argv[c->at++];
+	}
+	return apply(o, s, word, text, err);
+}
+
+/* "-p20", "-p 20", and flags in a bunch. */
+static int
+parse_short(struct opts *o, struct cursor *c, struct errbuf *err)
+{
+	const char *arg = c->argv[c->at++];
+
+	for (const char *p = arg + 1; *p != '\0'; p++) {
+		const struct opt_spec *s = find_letter(*p);
+		const char word[3] = { '-', *p, '\0' };
+		const char *text = NULL;
+		int rc;
+
+		if (s == NULL)
+			return errbuf_set(err, -EINVAL, "unknown option -%s", p);
+		if (s->value != NULL && p[1] != '\0')
+			text = p + 1;
+		else if (s->value != NULL && c->at < c->argc)
+			text = c->argv[c->at++];
+		else if (s->value != NULL)
+			return errbuf_set(err, -EINVAL, "%s needs a value: %s", word, s->value);
+		rc = apply(o, s, word, text, err);
+		if (rc != 0 || s->value != NULL)
+			return rc;
+	}
+	return 0;
+}
+
+static enum run_mode
+find_verb(const char *word)
+{
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		if (strcmp(verbs[i].word, word) == 0)
+			return verbs[i].mode;
+	}
+	return MODE_NONE;
+}
+
+/* Behind a verb, words that begin with two dashes are still ours (no
+ * measurement has such options); behind dump, all options are. */
+static int
+parse_verb(struct opts *o, struct cursor *c, struct errbuf *err)
+{
+	int rc = 0;
+
+	if (o->mode == MODE_VERB)
+		o->operands[o->operand_count++] = c->argv[c->at++];
+	else
+		c->at++;
+	while (rc == 0 && c->at < c->argc) {
+		const char *arg = c->argv[c->at];
+
+		if (strncmp(arg, "--", 2) == 0 && arg[2] != '\0')
+			rc = parse_long(o, c, err);
+		else if (o->mode == MODE_DUMP && arg[0] == '-' && arg[1] != '\0')
+			rc = parse_short(o, c, err);
+		else
+			o->operands[o->operand_count++] = c->argv[c->at++];
+	}
+	return rc;
+}
+
+static int
+parse_words(struct opts *o, struct cursor *c, struct errbuf *err)
+{
+	bool options = true;
+	int rc = 0;
+
+	while (rc == 0 && c->at < c->argc) {
+		const char *arg = c->argv[c->at];
+
+		if (options && strcmp(arg, "--") == 0) {
+			options = false;
+			c->at++;
+		} else if (options && strncmp(arg, "--", 2) == 0) {
+			rc = parse_long(o, c, err);
+		} else if (options && arg[0] == '-' && arg[1] != '\0') {
+			rc = parse_short(o, c, err);
+		} else if (options && o->mode == MODE_NONE && o->operand_count == 0 &&
+			   find_verb(arg) != MODE_NONE) {
+			o->mode = find_verb(arg);
+			return parse_verb(o, c, err);
+		} else {
+			o->operands[o->operand_count++] = c->argv[c->at++];
+		}
+	}
+	return rc;
+}
+
+int
+opts_parse(int argc, const char *const *argv, struct opts *ret, struct errbuf *reterr)
+{
+	struct cursor c = { .argv = argv, .argc = argc, .at = 1 };
+
+	memset(ret, 0, sizeof(*ret));
+	ret->command = "trace";
+	ret->list_name = "default";
+	ret->pps = 20;
+	ret->operands = calloc(argc > 0 ? (size_t)argc : 1, sizeof(*ret->operands));
+	if (ret->operands == NULL)
+		return errbuf_set(reterr, -ENOMEM, "out of memory");
+	return parse_words(ret, &c, reterr);
+}
+
+void
+opts_fini(struct opts *o)
+{
+	free(o->operands);
+	o->operands = NULL;
+}

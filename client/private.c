@@ -1,0 +1,147 @@
+#include "client/private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "vantage-paths.h"
+
+#define PRIVD "vantage-privd"
+#define ARGS_MAX (16 + 2 * OPTS_DNP_MAX)
+#define END_WAIT_MS 5000 /* a worker halts its tasks and goes, in far less */
+
+/*
+ * Beside us in the build tree, or where it is installed. Never from PATH or the
+ * environment: it is run as root.
+ */
+static int
+find_privd(char path[PATH_MAX], struct errbuf *err)
+{
+	static const char *const places[] = { "../privd/" PRIVD, "../sbin/" PRIVD };
+	char self[PATH_MAX / 2];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *slash;
+
+	self[n > 0 ? n : 0] = '\0';
+	slash = strrchr(self, '/');
+	for (size_t i = 0; slash != NULL && i < sizeof(places) / sizeof(places[0]); i++) {
+		(void)snprintf(path, PATH_MAX, "%.*s/%s", (int)(slash - self), self, places[i]);
+		if (access(path, X_OK) == 0)
+			return 0;
+	}
+	(void)snprintf(path, PATH_MAX, "%s/vantage/%s", VANTAGE_LIBEXECDIR, PRIVD);
+	if (access(path, X_OK) == 0)
+		return 0;
+	return errbuf_set(err, -ENOENT, "%s is not installed beside %s", PRIVD, self);
+}
+
+struct privd_args {
+	const char *argv[ARGS_MAX];
+	uint32_t count;
+	char fd[16];
+	char pps[16];
+};
+
+static void
+fill_args(struct privd_args *a, const struct opts *o, const char *path, int fd)
+{
+	(void)snprintf(a->fd, sizeof(a->fd), "%d", fd);
+	(void)snprintf(a->pps, sizeof(a->pps), "%u", o->pps == 0 ? 1000000u : o->pps);
+	a->count = 0;
+	a->argv[a->count++] = path;
+	a->argv[a->count++] = "--client-fd";
+	a->argv[a->count++] = a->fd;
+	a->argv[a->count++] = "--max-pps";
+	a->argv[a->count++] = a->pps;
+	if (o->spoof)
+		a->argv[a->count++] = "--spoof";
+	if (o->local)
+		a->argv[a->count++] = "--local";
+	for (uint32_t i = 0; i < o->dnp_count; i++) {
+		a->argv[a->count++] = "--dnp";
+		a->argv[a->count++] = o->dnp[i];
+	}
+	a->argv[a->count] = NULL;
+}
+
+/* In the child, between fork and exec. A session of its own: ^C is for us, who
+ * end the run in order, not for the pair. */
+static _Noreturn void
+become_privd(const struct privd_args *a, int fd)
+{
+	char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
+	char *const env[] = { path, NULL };
+	sigset_t none;
+
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)signal(SIGPIPE, SIG_DFL);
+	(void)setsid();
+	/* Nothing of ours but the three standard ones and the connection. */
+	if (fd != 3 && dup2(fd, 3) < 0)
+		_exit(70);
+	(void)fcntl(3, F_SETFD, 0);
+	(void)syscall(SYS_close_range, 4u, ~0u, 0u);
+	(void)execve(a->argv[0], (char *const *)(uintptr_t)a->argv, env);
+	(void)dprintf(STDERR_FILENO, "vantage: cannot start %s: %s\n", a->argv[0], strerror(errno));
+	_exit(70);
+}
+
+int
+private_start(const struct opts *o, int *ret_fd, pid_t *ret_pid, struct errbuf *reterr)
+{
+	struct privd_args args;
+	char path[PATH_MAX];
+	int pair[2];
+	pid_t pid;
+	int rc = find_privd(path, reterr);
+
+	if (rc < 0)
+		return rc;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+		return errbuf_set(reterr, -errno, "cannot make a socket pair: %s", strerror(errno));
+	fill_args(&args, o, path, 3);
+	pid = fork();
+	if (pid == 0)
+		become_privd(&args, pair[1]);
+	(void)close(pair[1]);
+	if (pid < 0) {
+		rc = -errno;
+		(void)close(pair[0]);
+		return errbuf_set(reterr, rc, "cannot start %s: %s", path, strerror(-rc));
+	}
+	*ret_fd = pair[0];
+	*ret_pid = pid;
+	return 0;
+}
+
+int
+private_wait(pid_t pid)
+{
+	static const int steps[] = { 0, SIGTERM, SIGKILL };
+	int fd = pidfd_open(pid, 0), status = 0;
+
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		struct pollfd pfd = { .fd = fd, .events = POLLIN };
+
+		if (steps[i] != 0)
+			(void)kill(pid, steps[i]);
+		if (fd < 0 || poll(&pfd, 1, END_WAIT_MS) > 0)
+			break;
+	}
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		continue;
+	if (fd >= 0)
+		(void)close(fd);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
