@@ -34,6 +34,7 @@ struct attach {
 	struct task *tail;
 	uint32_t queued;
 	uint32_t next_id;
+	bool full;     /* the queue is, or was and has not yet halved */
 	bool fresh;    /* commands came since the engine was last woken */
 	bool ending;   /* no further commands */
 	bool dropping; /* results have nowhere to go */
@@ -85,13 +86,22 @@ queue_remove(struct attach *a, struct task *t)
 	a->queued--;
 }
 
-/* From the queue towards the engine: from now on it is the engine's to end. */
+/* From the queue towards the engine: from now on it is the engine's to end.
+ * MORE tells the client that the queue has become empty (control.md 6.3). */
 static void
 queue_release(struct attach *a, struct task *t)
 {
+	struct session *s = a->session;
+
 	queue_remove(a, t);
 	t->engine = a->source.engine;
 	t->source = &a->source;
+	if (a->queued == 0 && !a->ending && !a->dropping)
+		buf_bytes(&s->out, "MORE\n", 5);
+	else if (!a->full || a->queued > CTL_QUEUE_MAX / 2)
+		return;
+	a->full = false;
+	s->attend(s); /* to say so, or to read its socket again */
 }
 
 /* ---- results ---- */
@@ -161,18 +171,10 @@ preclaim(struct task *t)
 static struct task *
 next_queued(struct attach *a)
 {
-	struct session *s = a->session;
 	struct task *t = a->head;
 
-	if (t == NULL)
-		return NULL;
-	queue_release(a, t);
-	if (a->queued == 0 && !a->ending) {
-		buf_bytes(&s->out, "MORE\n", 5);
-		s->attend(s);
-	} else if (a->queued == CTL_QUEUE_MAX / 2) {
-		s->attend(s); /* its socket may be read again */
-	}
+	if (t != NULL)
+		queue_release(a, t);
 	return t;
 }
 
@@ -223,6 +225,7 @@ accept_task(struct attach *a, struct meas *m)
 		return;
 	}
 	queue_add(a, t);
+	a->full = a->full || a->queued >= CTL_QUEUE_MAX;
 	a->fresh = true;
 	buf_bytes(&s->out, "OK id-", 6);
 	buf_dec(&s->out, t->id);
@@ -410,7 +413,7 @@ attach_ending(const struct attach *a)
 bool
 attach_full(const struct attach *a)
 {
-	return a->queued >= CTL_QUEUE_MAX;
+	return a->full;
 }
 
 void

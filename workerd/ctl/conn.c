@@ -193,8 +193,10 @@ on_poll(uv_poll_t *h, int status, int events)
 {
 	struct conn *c = h->data;
 
+	/* libuv says EBADF for any error state of a socket: here, that the client
+	 * closed it before it had read all. */
 	if (status < 0)
-		session_cut(&c->session, uv_strerror(status));
+		session_cut(&c->session, "connection lost");
 	else if (events & UV_WRITABLE)
 		c->blocked = false;
 	if (status == 0 && (events & UV_READABLE) && session_reads(&c->session))

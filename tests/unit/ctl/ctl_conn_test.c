@@ -1,0 +1,483 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/ctl/mock.h"
+#include "workerd/ctl/ctl.h"
+#include "workerd/ctl/session.h"
+
+/* Connections on real sockets and a real loop; the engine is the mock's. */
+struct room {
+	uv_loop_t loop;
+	struct mock_net net;
+	struct ctl *ctl;
+	uint32_t clients_done;
+	char path[64];
+	char answer[1 << 20];
+};
+
+static void
+wake(void *ctx)
+{
+	((struct room *)ctx)->net.wakes++;
+}
+
+static void
+client_done(void *ctx)
+{
+	((struct room *)ctx)->clients_done++;
+}
+
+static int
+open_room(void **state)
+{
+	struct room *r = calloc(1, sizeof(*r));
+	struct ctl_config cfg = { .types = mock_types, .version = "20260420", .hostname = "testhost",
+		.pid = 4711, .uid = 990, .wake = wake, .client_done = client_done, .ctx = r };
+
+	if (r == NULL || uv_loop_init(&r->loop) != 0 || mock_net_init(&r->net, 1000000) != 0)
+		return -1;
+	r->ctl = ctl_new(&r->loop, &cfg, r->net.engine);
+	*state = r;
+	return r->ctl == NULL ? -1 : 0;
+}
+
+/* All that the sanitizer would miss shows here: no task, no handle is left. */
+static int
+close_room(void **state)
+{
+	struct room *r = *state;
+
+	ctl_stop(r->ctl);
+	assert_int_equal(uv_run(&r->loop, UV_RUN_DEFAULT), 0);
+	assert_int_equal(uv_loop_close(&r->loop), 0);
+	assert_int_equal(mock_alive, 0);
+	assert_int_equal(engine_running(r->net.engine), 0);
+	mock_net_fini(&r->net);
+	if (r->path[0] != '\0')
+		(void)unlink(r->path);
+	free(r);
+	return 0;
+}
+
+/* What happens until nothing happens. */
+static void
+spin(struct room *r)
+{
+	for (int i = 0; i < 20; i++) {
+		(void)uv_run(&r->loop, UV_RUN_NOWAIT);
+		mock_net_run(&r->net, NSEC_PER_MSEC);
+	}
+}
+
+static int
+connect_pair(struct room *r)
+{
+	int fds[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	assert_int_equal(fcntl(fds[0], F_SETFL, O_NONBLOCK), 0);
+	assert_int_equal(ctl_client(r->ctl, fds[1]), 0);
+	return fds[0];
+}
+
+static void
+say(int fd, const char *text)
+{
+	assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+}
+
+/* What has come; *ret_end: and then the end of file. */
+static const char *
+hear(struct room *r, int fd, bool *ret_end)
+{
+	size_t len = 0;
+	ssize_t n;
+
+	spin(r);
+	while ((n = recv(fd, r->answer + len, sizeof(r->answer) - 1 - len, 0)) > 0)
+		len += (size_t)n;
+	r->answer[len] = '\0';
+	if (ret_end != NULL)
+		*ret_end = n == 0 || errno != EAGAIN;
+	return r->answer;
+}
+
+static uint32_t
+count(const char *text, const char *what)
+{
+	uint32_t n = 0;
+
+	for (const char *p = text; (p = strstr(p, what)) != NULL; p += strlen(what))
+		n++;
+	return n;
+}
+
+static void
+a_client_talks_and_leaves(void **state)
+{
+	struct room *r = *state;
+	int fd = connect_pair(r);
+	bool end;
+
+	assert_string_equal(hear(r, fd, &end), "");
+	say(fd, "get pid\nget ");
+	assert_string_equal(hear(r, fd, &end), "OK pid 4711\n");
+	assert_false(end);
+	say(fd, "version\nexit\n");
+	assert_string_equal(hear(r, fd, &end), "OK version 20260420\n");
+	assert_true(end);
+	assert_int_equal(r->clients_done, 1);
+	(void)close(fd);
+}
+
+static void
+the_peer_of_a_unix_socket_is_known(void **state)
+{
+	struct room *r = *state;
+	int fd = connect_pair(r);
+
+	say(fd, "set pps 777\n");
+	assert_string_equal(hear(r, fd, NULL), getuid() == 0 ? "OK pps 777\n" : "ERR not permitted: set pps is for operators\n");
+	(void)close(fd);
+}
+
+static void
+results_come_and_then_the_end(void **state)
+{
+	struct room *r = *state;
+	int fd = connect_pair(r);
+	const char *a;
+	bool end;
+
+	say(fd, "attach data id\n");
+	a = hear(r, fd, &end);
+	assert_memory_equal(a, "OK\nMORE\nDATA ", 13);
+	assert_int_equal(count(a, "DATA "), 2);
+	say(fd, "now 192.0.2.1\nnow 192.0.2.2\ndone\n");
+	a = hear(r, fd, &end);
+	assert_true(end);
+	assert_memory_equal(a, "OK id-1\nOK id-2\nOK\n", 19);
+	assert_int_equal(count(a, " id-1\n"), 2);
+	assert_int_equal(count(a, "DATA "), 3);
+	assert_int_equal(r->clients_done, 1);
+	assert_true(r->net.wakes > 0);
+	(void)close(fd);
+}
+
+static void
+a_disconnect_in_the_middle_drops_all_tasks(void **state)
+{
+	struct room *r = *state;
+	char lines[16 * 1000 + 1], *p = lines;
+	int fd = connect_pair(r), other = connect_pair(r);
+
+	for (int i = 0; i < 1000; i++)
+		p += sprintf(p, "wait 192.0.2.1\n");
+	say(other, "attach\nwait 192.0.2.7\n");
+	say(fd, "attach window 500\n");
+	say(fd, lines);
+	spin(r);
+	assert_int_equal(engine_running(r->net.engine), 501);
+	assert_int_equal(mock_alive, 1001);
+	say(fd, "wait 192.0.2.1\nwai");
+	(void)close(fd);
+	spin(r);
+	assert_int_equal(mock_alive, 1);
+	assert_int_equal(r->clients_done, 1);
+	say(other, "halt 1\n");
+	assert_int_equal(count(hear(r, other, NULL), "OK halted 1\n"), 1);
+	(void)close(other);
+}
+
+static void
+a_disconnect_while_output_waits_is_noticed(void **state)
+{
+	struct room *r = *state;
+	char lines[15 * 1000 + 1], *p = lines;
+	int fd = connect_pair(r);
+
+	for (int i = 0; i < 1000; i++)
+		p += sprintf(p, "now 192.0.2.1\n");
+	say(fd, "attach\n");
+	for (int i = 0; i < 100; i++) {
+		(void)send(fd, lines, strlen(lines), MSG_NOSIGNAL | MSG_DONTWAIT);
+		spin(r);
+	}
+	assert_int_equal(r->clients_done, 0);
+	(void)close(fd);
+	spin(r);
+	assert_int_equal(r->clients_done, 1);
+	assert_int_equal(mock_alive, 0);
+}
+
+static void
+a_slow_reader_gets_everything(void **state)
+{
+	struct room *r = *state;
+	char lines[15 * 1000 + 1], *p = lines;
+	int fd = connect_pair(r);
+	uint32_t sent = 0, got = 0;
+	size_t off = 0;
+	bool end = false;
+
+	for (int i = 0; i < 1000; i++)
+		p += sprintf(p, "now 192.0.2.1\n");
+	say(fd, "attach\n");
+	/* Two thousand times as much as the socket holds, never read... */
+	for (int i = 0; i < 200; i++) {
+		ssize_t n = send(fd, lines + off, strlen(lines) - off, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n > 0)
+			off = (off + (size_t)n) % strlen(lines);
+		sent += n > 0 ? (uint32_t)n : 0;
+		spin(r);
+	}
+	/* ... so it stops taking commands, and goes on when it is read. */
+	assert_true(sent < 200 * strlen(lines));
+	while (off != 0) {
+		ssize_t n = send(fd, lines + off, strlen(lines) - off, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n > 0)
+			off = (off + (size_t)n) % strlen(lines);
+		sent += n > 0 ? (uint32_t)n : 0;
+		got += count(hear(r, fd, &end), "\nDATA ");
+		assert_false(end);
+	}
+	while (send(fd, "done\n", 5, MSG_NOSIGNAL) != 5)
+		got += count(hear(r, fd, &end), "\nDATA ");
+	while (!end)
+		got += count(hear(r, fd, &end), "\nDATA ");
+	/* Two at the beginning and one at the end are not results. */
+	assert_in_range(got, sent / 14 + 3 - 5, sent / 14 + 3);
+	(void)close(fd);
+}
+
+static void
+half_closed_without_done_is_gone(void **state)
+{
+	struct room *r = *state;
+	int fd = connect_pair(r);
+	bool end;
+
+	say(fd, "attach\nwait 192.0.2.1\n");
+	spin(r);
+	assert_int_equal(mock_alive, 1);
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	(void)hear(r, fd, &end);
+	assert_true(end);
+	assert_int_equal(mock_alive, 0);
+	(void)close(fd);
+}
+
+static void
+half_closed_after_done_gets_its_results(void **state)
+{
+	struct room *r = *state;
+	int fd = connect_pair(r);
+	const char *a;
+	bool end;
+
+	say(fd, "attach data id\nnow 192.0.2.1\nwait 192.0.2.2\ndone\n");
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	(void)hear(r, fd, &end);
+	assert_false(end);
+	mock_net_run(&r->net, 3601 * NSEC_PER_SEC);
+	a = hear(r, fd, &end);
+	assert_true(end);
+	assert_int_equal(count(a, "DATA "), 2);
+	(void)close(fd);
+}
+
+static void
+a_half_closed_question_is_answered(void **state)
+{
+	struct room *r = *state;
+	int fd = connect_pair(r);
+	bool end;
+
+	say(fd, "get pid\n");
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	assert_string_equal(hear(r, fd, &end), "OK pid 4711\n");
+	assert_true(end);
+	(void)close(fd);
+}
+
+static void
+garbage_is_answered_and_cut(void **state)
+{
+	struct room *r = *state;
+	char junk[60000];
+	int fd = connect_pair(r);
+	bool end;
+
+	memset(junk, 0xa5, sizeof(junk));
+	(void)send(fd, junk, sizeof(junk), MSG_NOSIGNAL | MSG_DONTWAIT);
+	assert_string_equal(hear(r, fd, &end), "ERR line longer than 8191 bytes\n");
+	assert_true(end);
+	(void)close(fd);
+}
+
+/* ---- listeners ---- */
+
+static void
+listen_unix(struct room *r, enum ctl_form form)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	(void)snprintf(r->path, sizeof(r->path), "/tmp/vantage-ctl-%d.sock", (int)getpid());
+	(void)unlink(r->path);
+	(void)snprintf(un.sun_path, sizeof(un.sun_path), "%s", r->path);
+	assert_int_equal(bind(fd, (struct sockaddr *)&un, sizeof(un)), 0);
+	assert_int_equal(listen(fd, 4096), 0);
+	assert_int_equal(ctl_listen(r->ctl, fd, form), 0);
+}
+
+static int
+connect_unix(struct room *r)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	(void)snprintf(un.sun_path, sizeof(un.sun_path), "%s", r->path);
+	assert_true(fd >= 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&un, sizeof(un)), 0);
+	return fd;
+}
+
+static void
+a_listener_has_a_data_form_and_the_client_may_override_it(void **state)
+{
+	struct room *r = *state;
+	int a, b;
+
+	listen_unix(r, CTL_FORM_ID);
+	a = connect_unix(r);
+	b = connect_unix(r);
+	say(a, "attach\nnow 192.0.2.1\n");
+	say(b, "attach data plain\nnow 192.0.2.1\n");
+	assert_int_equal(count(hear(r, a, NULL), " id-1\n"), 2);
+	assert_int_equal(count(hear(r, b, NULL), " id-1\n"), 1);
+	assert_int_equal(r->clients_done, 0);
+	(void)close(a);
+	(void)close(b);
+}
+
+static void
+connections_are_named_by_path_and_count(void **state)
+{
+	struct room *r = *state;
+	char want[128];
+	int a, b;
+
+	listen_unix(r, CTL_FORM_PLAIN);
+	a = connect_unix(r);
+	b = connect_unix(r);
+	say(a, "attach format json\n");
+	say(b, "attach format json\n");
+	(void)snprintf(want, sizeof(want), "\"list_name\":\"%s:0\"", r->path);
+	assert_non_null(strstr(hear(r, a, NULL), want));
+	(void)snprintf(want, sizeof(want), "\"list_name\":\"%s:1\"", r->path);
+	assert_non_null(strstr(hear(r, b, NULL), want));
+	(void)close(a);
+	(void)close(b);
+}
+
+static void
+too_many_connections_are_told_so(void **state)
+{
+	struct room *r = *state;
+	struct rlimit lim = { 3 * CTL_CONNS_MAX, 3 * CTL_CONNS_MAX };
+	int *fds = calloc(CTL_CONNS_MAX + 1, sizeof(int));
+	bool end;
+
+	assert_non_null(fds);
+	if (setrlimit(RLIMIT_NOFILE, &lim) != 0) {
+		free(fds);
+		skip();
+	}
+	listen_unix(r, CTL_FORM_PLAIN);
+	for (int i = 0; i <= CTL_CONNS_MAX; i++) {
+		fds[i] = connect_unix(r);
+		if (i % 100 == 0)
+			spin(r);
+	}
+	for (int i = 0; i < 20; i++)
+		spin(r);
+	assert_string_equal(hear(r, fds[CTL_CONNS_MAX], &end), "ERR too many connections\n");
+	assert_true(end);
+	say(fds[CTL_CONNS_MAX - 1], "get pid\n");
+	assert_string_equal(hear(r, fds[CTL_CONNS_MAX - 1], &end), "OK pid 4711\n");
+	(void)close(fds[0]);
+	(void)close(fds[CTL_CONNS_MAX]);
+	spin(r);
+	fds[0] = connect_unix(r);
+	say(fds[0], "get pid\n");
+	assert_string_equal(hear(r, fds[0], &end), "OK pid 4711\n");
+	for (int i = 0; i < CTL_CONNS_MAX; i++)
+		(void)close(fds[i]);
+	free(fds);
+}
+
+static void
+running_out_of_descriptors_is_survived(void **state)
+{
+	struct room *r = *state;
+	struct rlimit old, lim;
+	int a, b, probe;
+
+	listen_unix(r, CTL_FORM_PLAIN);
+	a = connect_unix(r);
+	b = connect_unix(r);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	probe = dup(a);
+	lim = (struct rlimit){ (rlim_t)probe, old.rlim_max };
+	(void)close(probe);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &lim), 0);
+	spin(r);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	say(a, "get pid\n");
+	say(b, "get pid\n");
+	(void)usleep(150000);
+	assert_string_equal(hear(r, a, NULL), "OK pid 4711\n");
+	assert_string_equal(hear(r, b, NULL), "OK pid 4711\n");
+	(void)close(a);
+	(void)close(b);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, open_room, close_room)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(a_client_talks_and_leaves),
+		T(the_peer_of_a_unix_socket_is_known),
+		T(results_come_and_then_the_end),
+		T(a_disconnect_in_the_middle_drops_all_tasks),
+		T(a_disconnect_while_output_waits_is_noticed),
+		T(a_slow_reader_gets_everything),
+		T(half_closed_without_done_is_gone),
+		T(half_closed_after_done_gets_its_results),
+		T(a_half_closed_question_is_answered),
+		T(garbage_is_answered_and_cut),
+		T(a_listener_has_a_data_form_and_the_client_may_override_it),
+		T(connections_are_named_by_path_and_count),
+		T(too_many_connections_are_told_so),
+		T(running_out_of_descriptors_is_survived),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

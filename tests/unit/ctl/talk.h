@@ -1,0 +1,32 @@
+#ifndef VANTAGE_TESTS_UNIT_CTL_TALK_H
+#define VANTAGE_TESTS_UNIT_CTL_TALK_H
+
+#include "tests/unit/ctl/mock.h"
+#include "workerd/ctl/session.h"
+
+/*
+ * A session without a socket. What it says is read as a client would, and noted
+ * with each DATA block checked, decoded and named: "[list] [cycle-start]
+ * [ping 3 completed]"; the id is that of the header, 0 without one.
+ */
+struct talk {
+	struct mock_net net;
+	struct session_env env;
+	struct session s;
+	struct buf heard; /* the notes, a line each */
+	struct buf warts; /* the blocks, decoded and concatenated */
+	bool reading;	  /* false: the client does not read */
+	uint32_t attended;
+};
+
+void talk_open(struct talk *, uint32_t pps);
+void talk_close(struct talk *);
+/* Sends text (len bytes) as a client, in pieces of at most piece bytes. */
+void talk_send(struct talk *, const char *text, size_t len, size_t piece);
+/* Sends the text, runs the engine, and returns what has been heard since the
+ * last call. */
+const char *talk_say(struct talk *, const char *text);
+/* The same without sending; the clock moves. */
+const char *talk_wait(struct talk *, nsec_t advance);
+
+#endif
