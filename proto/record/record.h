@@ -42,10 +42,12 @@ int warts_write(struct buf *, const struct record_type *, const void *rec, const
 int json_write(struct buf *, const struct record_type *, const void *rec, const struct record_refs *);
 int text_write(struct buf *, const struct record_type *, const void *rec);
 
-/* Records of types 1, 2 and 4. The caller counts the stream's warts ids. */
+/* Records of types 1 to 4. The caller counts the stream's warts ids. */
 void warts_write_list(struct buf *, const struct list_record *, uint32_t warts_list_id);
 void warts_write_cycle_start(struct buf *, const struct cycle_record *, uint32_t warts_cycle_id,
     uint32_t warts_list_id);
+void warts_write_cycle_def(struct buf *, const struct cycle_record *, uint32_t warts_cycle_id,
+    uint32_t warts_list_id); /* type 3: the cycle began before this stream did */
 void warts_write_cycle_stop(struct buf *, const struct cycle_record *, uint32_t warts_cycle_id);
 void json_write_cycle(struct buf *, const struct cycle_record *, bool stop);
 

@@ -53,13 +53,19 @@ enum trace_stop {
 #define TRACE_PROBE_DLTX 0x01	 /* tx is the kernel's stamp from the datalink */
 #define TRACE_PROBE_PENDING 0x02 /* no reply yet, and there may still be one */
 #define TRACE_PROBE_ANSWERED 0x04
+#define TRACE_PROBE_NO_TX 0x08 /* tx is not known (old files) */
 
+/* When it was sent is kept as microseconds since the record's start, 48 bits
+ * with a sign: a trace may last for hours, and a clock may step back. Use
+ * trace_probe_tx and trace_probe_set_tx; whoever stays within 71 minutes may
+ * write tx_us alone. */
 struct trace_probe {
-	uint32_t tx_us; /* microseconds since the record's start */
-	uint16_t size;	/* whole IP packet */
+	uint32_t tx_us; /* low part */
+	int16_t tx_high;
+	uint16_t size; /* whole IP packet */
 	uint8_t ttl;
-	uint8_t id;	/* attempt at this TTL, from 0 */
-	uint8_t flags;	/* TRACE_PROBE_* */
+	uint8_t id;    /* attempt at this TTL, from 0 */
+	uint8_t flags; /* TRACE_PROBE_* */
 };
 
 /* warts reply flags, warts.md section 9.2 */
@@ -180,6 +186,11 @@ struct trace_record {
 	struct trace_rare *rare;
 };
 
+/* The wall time at which a probe was sent; 0 when it is not known. A time too
+ * far from start (four years) is set as not known. */
+nsec_t trace_probe_tx(const struct trace_probe *, nsec_t start);
+void trace_probe_set_tx(struct trace_probe *, nsec_t start, nsec_t tx);
+
 /* Frees what the record owns, not the record; fine on a zeroed one. */
 void trace_record_fini(struct trace_record *);
 
@@ -187,7 +198,7 @@ void trace_record_fini(struct trace_record *);
  * until the next append to the same leg. */
 struct trace_probe *trace_leg_add_probe(struct trace_leg *);
 struct trace_reply *trace_leg_add_reply(struct trace_leg *);
-void trace_leg_sort(struct trace_leg *);
+void trace_leg_sort(struct trace_leg *); /* not a PMTUD leg: notes count its replies */
 void trace_leg_fini(struct trace_leg *);
 
 /* The rare part, made on first use; NULL without memory. */

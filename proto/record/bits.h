@@ -1,0 +1,24 @@
+#ifndef VANTAGE_PROTO_RECORD_BITS_H
+#define VANTAGE_PROTO_RECORD_BITS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* One bit for each of the probes that a sixteen-bit index can name. */
+struct bits {
+	uint8_t b[(UINT16_MAX + 1) / 8];
+};
+
+static inline void
+bits_set(struct bits *s, uint16_t i)
+{
+	s->b[i / 8] |= (uint8_t)(1 << i % 8);
+}
+
+static inline bool
+bits_has(const struct bits *s, uint16_t i)
+{
+	return (s->b[i / 8] & 1 << i % 8) != 0;
+}
+
+#endif
