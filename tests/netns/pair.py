@@ -74,7 +74,6 @@ class Vantage:
         os.chmod(self.dir, 0o755)
         self.log_path = os.path.join(self.dir, "log")
         self.socket = os.path.join(self.dir, "run", "control.sock")
-        os.mkdir(os.path.dirname(self.socket), 0o755)
         # Ordinary users may not be able to look into the build directory.
         self.client = os.path.join(self.dir, "vantage")
         shutil.copy(program("vantage"), self.client)
