@@ -102,9 +102,9 @@ const struct opt_spec opt_specs[] = {
 	{ 'o', "output", "FILE", "where results go; '-' is standard output (default)", OPT_TEXT, AT(output),
 	    0, 0, NULL },
 	{ 'O', NULL, "VALUE", "format and other settings; see vantage(1)", OPT_CALL, 0, 0, 0,
-	    opts_parse_extra },
-	{ 0, "json", NULL, "same as -O json", OPT_CALL, 0, 0, 0, call_json },
-	{ 0, "text", NULL, "same as -O text", OPT_CALL, 0, 0, 0, call_text },
+	    opts_parse_extra, true },
+	{ 0, "json", NULL, "same as -O json", OPT_CALL, 0, 0, 0, call_json, true },
+	{ 0, "text", NULL, "same as -O text", OPT_CALL, 0, 0, 0, call_text, true },
 	{ 0, "warts", NULL, "same as -O warts", OPT_CALL, 0, 0, 0, call_warts },
 	{ 'M', "monitor", "NAME", "monitor name in the records", OPT_TEXT, AT(monitor), 0, 0, NULL },
 	{ 'l', "list-name", "NAME", "list name in the records (default: default)", OPT_TEXT, AT(list_name), 0,
@@ -128,8 +128,8 @@ const struct opt_spec opt_specs[] = {
 	    0, NULL },
 	{ 0, "local", NULL, "private pair: allow targets on this host", OPT_FLAG, AT(local), 0, 0, NULL },
 	{ 'q', "quiet", NULL, "no progress line", OPT_FLAG, AT(quiet), 0, 0, NULL },
-	{ '?', "help", NULL, "this text", OPT_FLAG, AT(help), 0, 0, NULL },
-	{ 'v', "version", NULL, "the version", OPT_FLAG, AT(version), 0, 0, NULL },
+	{ '?', "help", NULL, "this text", OPT_FLAG, AT(help), 0, 0, NULL, true },
+	{ 'v', "version", NULL, "the version", OPT_FLAG, AT(version), 0, 0, NULL, true },
 	{ 'D', NULL, NULL, "no daemon here; " SERVICE, OPT_REFUSE, 0, 0, 0, NULL },
 	{ 'P', NULL, NULL, "no control socket here; " SERVICE, OPT_REFUSE, 0, 0, 0, NULL },
 	{ 'U', NULL, NULL, "no control socket here; " SERVICE, OPT_REFUSE, 0, 0, 0, NULL },
@@ -183,6 +183,7 @@ apply(struct opts *o, const struct opt_spec *s, const char *word, const char *te
 {
 	char *base = (char *)o;
 
+	o->given |= UINT64_C(1) << (s - opt_specs);
 	switch (s->kind) {
 	case OPT_FLAG:
 		*(bool *)(base + s->off) = true;

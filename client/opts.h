@@ -60,6 +60,7 @@ struct opts {
 	uint32_t dnp_count;
 	bool hold_given;
 	bool command_given;
+	uint64_t given; /* bit by row of opt_specs */
 	bool help;
 	bool version;
 	bool quiet;
@@ -91,6 +92,7 @@ struct opt_spec {
 	uint32_t min;
 	uint32_t max;
 	int (*call)(struct opts *, const char *text, struct errbuf *);
+	bool dump; /* dump has it too */
 };
 
 /* The options, ended by an empty row: parsing, usage text and tests. */

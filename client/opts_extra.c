@@ -222,10 +222,14 @@ check_combination(const struct opts *o, struct errbuf *err)
 static int
 check_dump(const struct opts *o, struct errbuf *err)
 {
-	if (o->format == FORMAT_WARTS)
-		return errbuf_set(err, -EINVAL, "dump prints json or text, not warts");
-	if (o->output != NULL)
-		return errbuf_set(err, -EINVAL, "-o: dump prints to standard output");
+	for (const struct opt_spec *s = opt_specs; s->help != NULL; s++) {
+		if ((o->given >> (s - opt_specs) & 1) == 0 || s->dump)
+			continue;
+		return s->letter != 0 ? errbuf_set(err, -EINVAL, "-%c: dump has no such option", s->letter)
+				      : errbuf_set(err, -EINVAL, "--%s: dump has no such option", s->name);
+	}
+	if (o->format == FORMAT_WARTS || o->tsps || o->cmdfile || o->debug_append || o->dnp_count > 0)
+		return errbuf_set(err, -EINVAL, "-O: dump has json and text alone");
 	return 0;
 }
 

@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "proto/record/zfile.h"
+
 static int
 open_file(const char *path, bool *ret_owned)
 {
@@ -102,6 +104,25 @@ write_slow(struct output *o, struct buf *b)
 	return rc;
 }
 
+/* Packed once; a wait that was cut short goes on with what is left. */
+static int
+pack_group(struct output *o)
+{
+	static const enum zfile_kind kinds[] = {
+		[COMP_NONE] = ZFILE_NONE,
+		[COMP_GZIP] = ZFILE_GZIP,
+		[COMP_BZIP2] = ZFILE_BZIP2,
+		[COMP_XZ] = ZFILE_XZ,
+	};
+	int rc;
+
+	if (o->group.len == 0)
+		return 0;
+	rc = zfile_pack(kinds[o->comp], o->group.p, o->group.len, &o->packed);
+	buf_reset(&o->group);
+	return rc;
+}
+
 static int
 write_group(struct output *o)
 {
@@ -111,7 +132,7 @@ write_group(struct output *o)
 	if (o->group.failed)
 		return -ENOMEM;
 	if (o->comp != COMP_NONE) {
-		rc = output_pack(o);
+		rc = pack_group(o);
 		if (rc < 0)
 			return rc;
 		b = &o->packed;

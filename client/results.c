@@ -77,12 +77,12 @@ packets_of(const struct warts_item *item)
 }
 
 static int
-decode(struct results *r, struct warts_item *ret, struct errbuf *err)
+decode(struct results *r, const uint8_t *p, size_t len, struct warts_item *ret, struct errbuf *err)
 {
 	struct errbuf why;
 	int rc;
 
-	r->memory = (struct warts_memory){ r->raw.p, r->raw.len };
+	r->memory = (struct warts_memory){ p, len };
 	rc = warts_reader_next(r->reader, ret, &why);
 	if (rc == 1)
 		return 0;
@@ -93,7 +93,7 @@ decode(struct results *r, struct warts_item *ret, struct errbuf *err)
 /* Every record while there are few, then a sample that stands for the others:
  * the progress line is worth no more. */
 static int
-count_packets(struct results *r, uint16_t type, struct errbuf *err)
+count_packets(struct results *r, const uint8_t *p, size_t len, uint16_t type, struct errbuf *err)
 {
 	bool all = r->blocks < SAMPLE_FROM || type <= WARTS_CYCLE_STOP;
 	struct warts_item item;
@@ -101,27 +101,27 @@ count_packets(struct results *r, uint16_t type, struct errbuf *err)
 
 	if (!all && r->blocks % SAMPLE_EVERY != 0)
 		return 0;
-	rc = decode(r, &item, err);
+	rc = decode(r, p, len, &item, err);
 	if (rc == 0)
 		r->packets += (uint64_t)packets_of(&item) * (all ? 1 : SAMPLE_EVERY);
 	return rc;
 }
 
+/* The hot path: decoded in place, at the end of the output. */
 static int
 add_warts(struct results *r, const char *bytes, size_t len, struct buf *out, struct errbuf *err)
 {
+	size_t from = out->len;
 	uint16_t type;
-	int rc;
+	int rc = uu_decode(bytes, len, out);
 
-	buf_reset(&r->raw);
-	rc = uu_decode(bytes, len, &r->raw);
 	if (rc != 0)
 		return errbuf_set(err, -EPROTO, "the service sent a block that is not uuencoded");
-	rc = check_frame(r, r->raw.p, r->raw.len, &type, err);
+	rc = check_frame(r, out->p + from, out->len - from, &type, err);
 	if (rc == 0 && r->count_packets)
-		rc = count_packets(r, type, err);
-	if (rc == 0)
-		buf_bytes(out, r->raw.p, r->raw.len);
+		rc = count_packets(r, out->p + from, out->len - from, type, err);
+	if (rc != 0)
+		out->len = from;
 	return rc;
 }
 
@@ -138,7 +138,7 @@ add_text(struct results *r, const char *bytes, size_t len, struct buf *out, stru
 		return errbuf_set(err, -EPROTO, "the service sent a block that is not uuencoded");
 	rc = check_frame(r, r->raw.p, r->raw.len, &type, err);
 	if (rc == 0)
-		rc = decode(r, &item, err);
+		rc = decode(r, r->raw.p, r->raw.len, &item, err);
 	if (rc != 0 || item.kind != WARTS_ITEM_RECORD)
 		return rc;
 	r->packets += packets_of(&item);

@@ -114,8 +114,11 @@ static const struct bad bad_lines[] = {
 	{ "--private --socket /x f", "--private and --socket exclude" },
 	{ "--socket", "--socket needs a value" },
 	{ "--json=1 f", "--json takes no value" },
-	{ "dump -O warts", "dump prints json or text" },
-	{ "dump -o x", "dump prints to standard output" },
+	{ "dump -O warts", "-O: dump has json and text alone" },
+	{ "dump -o x", "-o: dump has no such option" },
+	{ "dump --warts", "--warts: dump has no such option" },
+	{ "-p 3 dump x", "-p: dump has no such option" },
+	{ "dump -O cmdfile x", "-O: dump has json and text alone" },
 	{ "dump -x", "unknown option -x" },
 	{ "ping 192.0.2.1 --nope", "unknown option --nope" },
 };
