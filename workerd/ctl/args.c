@@ -3,7 +3,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -199,21 +198,53 @@ set_time(const struct cursor *c, const struct arg_spec *row, const struct arg_st
 }
 
 static int
+digit_of(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = (char)(c | 0x20);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : 16;
+}
+
+/* C's notations: 0x.. is hexadecimal, 0.. octal. A number too large to matter
+ * stops growing, and is out of every range. */
+static int
+parse_u32(const char *text, int64_t *ret)
+{
+	int base = 10;
+	int64_t v = 0;
+
+	if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X')) {
+		base = 16;
+		text += 2;
+	} else if (text[0] == '0' && text[1] != '\0') {
+		base = 8;
+		text++;
+	}
+	if (*text == '\0')
+		return -EINVAL;
+	for (; *text != '\0'; text++) {
+		int digit = digit_of(*text);
+
+		if (digit >= base)
+			return -EINVAL;
+		if (v <= UINT32_MAX)
+			v = v * base + digit;
+	}
+	*ret = v;
+	return 0;
+}
+
+static int
 set_u32(const struct cursor *c, const struct arg_spec *row, const struct arg_str *v, void *at)
 {
-	unsigned long long num;
-	char *end;
+	int64_t num;
 
-	/* strtoull takes signs and leading blanks; an unsigned number has neither */
-	if (v->p[0] < '0' || v->p[0] > '9')
+	if (parse_u32(v->p, &num) != 0)
 		return refuse_value(c, row, "an unsigned number", v->p);
-	errno = 0;
-	num = strtoull(v->p, &end, 0);
-	if (end != v->p + v->len)
-		return refuse_value(c, row, "an unsigned number", v->p);
-	if (errno == ERANGE || num > INT64_MAX || (int64_t)num < row->min || (int64_t)num > row->max)
+	if (num < row->min || num > row->max)
 		return refuse_range(c, row);
-	*(int64_t *)at = (int64_t)num;
+	*(int64_t *)at = num;
 	return 0;
 }
 

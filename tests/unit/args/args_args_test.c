@@ -117,6 +117,22 @@ every_kind_of_option_reaches_its_field(void **state)
 }
 
 static void
+unsigned_numbers_are_written_as_in_c(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t value;
+	} cases[] = { { "-U 0 t", 0 }, { "-U 010 t", 8 }, { "-U 0xFf t", 255 }, { "-U 0X1a t", 26 },
+		{ "-U 4294967295 t", 4294967295 }, { "-U 0xffffffff t", 4294967295 } };
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(parse(cases[i].text), 0);
+		assert_int_equal(p.o.userid, cases[i].value);
+	}
+	(void)state;
+}
+
+static void
 flags_cluster_and_the_last_may_take_a_value(void **state)
 {
 	assert_int_equal(parse("-QMq 7 t"), 0);
@@ -200,6 +216,11 @@ static const struct bad bads[] = {
 	{ "-w 1h t", "-w failed: wait '1h' is not a time" },
 	{ "-w 1.0000001 t", "-w failed: wait '1.0000001' is not a time" },
 	{ "-U 4294967296 t", "-U failed: userid must be within 0 - 4294967295" },
+	{ "-U 99999999999999999999999999 t", "-U failed: userid must be within 0 - 4294967295" },
+	{ "-U 08 t", "-U failed: userid '08' is not an unsigned number" },
+	{ "-U '' t", "-U failed: userid '' is not an unsigned number" },
+	{ "-U +1 t", "-U failed: userid '+1' is not an unsigned number" },
+	{ "-U ' 1' t", "-U failed: userid ' 1' is not an unsigned number" },
 	{ "-U -1 t", "-U failed: userid '-1' is not an unsigned number" },
 	{ "-U 12z t", "-U failed: userid '12z' is not an unsigned number" },
 	{ "-U 0x t", "-U failed: userid '0x' is not an unsigned number" },
@@ -288,6 +309,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(defaults_hold_when_nothing_is_given),
 		cmocka_unit_test(every_kind_of_option_reaches_its_field),
+		cmocka_unit_test(unsigned_numbers_are_written_as_in_c),
 		cmocka_unit_test(flags_cluster_and_the_last_may_take_a_value),
 		cmocka_unit_test(a_lone_dash_is_skipped),
 		cmocka_unit_test(the_target_keeps_its_words_and_loses_trailing_blanks),
