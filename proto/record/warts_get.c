@@ -1,4 +1,3 @@
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -266,8 +265,7 @@ get_value(struct warts_get *g, const struct field_ctx *c, const struct field *f)
 	case FIELD_KINDS:
 		break;
 	}
-	assert(!"a field that is not read");
-	return -EINVAL;
+	return errbuf_set(g->err, -EINVAL, "a field that no table has");
 }
 
 /* Bit p for parameter p. Those beyond bit 63 are dropped: it is long before
