@@ -1,0 +1,28 @@
+#ifndef VANTAGE_PRIVD_FILTERS_H
+#define VANTAGE_PRIVD_FILTERS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/err.h"
+#include "proto/priv/pp.h"
+
+/*
+ * What the packet ring may see: an eBPF program, loaded once while we may,
+ * that looks ports up in a byte map which only we can write. Reserving a port
+ * is one store into memory shared with the kernel. Neither descriptor ever
+ * leaves this process: whoever holds the map could open every port.
+ */
+struct filter {
+	int prog_fd;
+	volatile uint8_t *ports; /* [pp_proto - 1][65536], 1: reserved */
+};
+
+int filter_init(struct filter *, uint32_t mark_tx, struct errbuf *reterr);
+void filter_port_set(struct filter *, enum pp_proto, uint16_t port, bool on);
+
+/* Attach and lock: nobody who holds the socket later can detach either. */
+int filter_attach_ring(const struct filter *, int sock);
+int filter_attach_drop_all(int sock);
+
+#endif

@@ -1,0 +1,192 @@
+#include "privd/privd.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/log.h"
+
+enum { EXIT_OK = 0, EXIT_GONE = 69, EXIT_INTERNAL = 70 };
+
+/* How long the worker may take to end once its channel is closed. */
+#define LAST_WAIT_MS 2000
+
+enum watch { W_SIGNALS, W_EVENTS, W_LINKS, W_ACCEPT, W_SESSION, W_DEAD, WATCHES };
+
+static void
+close_fd(int *fd)
+{
+	if (*fd >= 0)
+		(void)close(*fd);
+	*fd = -1;
+}
+
+/* Everything of the worker's goes with its session. */
+static void
+session_end(struct privd *privd)
+{
+	close_fd(&privd->session.sock);
+	ports_release_all(&privd->ports);
+	memset(privd->session.answered, 0, sizeof(privd->session.answered));
+}
+
+static int
+worker_exit_code(const struct privd *privd)
+{
+	int status = 0;
+
+	if (waitpid(privd->worker, &status, WNOHANG) != privd->worker)
+		return -1;
+	if (WIFEXITED(status)) {
+		if (WEXITSTATUS(status) != 0)
+			log_error("the worker ended with status %d", WEXITSTATUS(status));
+		return WEXITSTATUS(status);
+	}
+	log_error("the worker was ended by signal %d%s", WTERMSIG(status),
+	    WTERMSIG(status) == SIGSYS ? " (its sandbox: a forbidden system call)" : "");
+	return WTERMSIG(status) == SIGSYS ? EXIT_INTERNAL : EXIT_GONE;
+}
+
+static void
+session_serve(struct privd *privd)
+{
+	struct errbuf err = { "" };
+	int rc = serve_one(&privd->session, privd_ops, privd, &err);
+
+	if (rc == 0)
+		return;
+	if (rc == -EPIPE)
+		log_info("the worker is gone");
+	else
+		log_error("the worker broke the rules, its session ends: %s", err.text);
+	session_end(privd);
+}
+
+/* One peer, and only the configured one: by the kernel's word. */
+static void
+session_accept(struct privd *privd)
+{
+	int fd = accept4(privd->accepting, NULL, NULL, SOCK_CLOEXEC);
+	struct ucred cred = { 0 };
+	socklen_t len = sizeof(cred);
+
+	if (fd < 0)
+		return;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0 || cred.uid != privd->worker_uid) {
+		log_warn("refused a peer of uid %u: only uid %u is the worker", cred.uid, privd->worker_uid);
+		(void)close(fd);
+	} else if (privd->session.sock >= 0) {
+		log_warn("refused a second worker (pid %d)", (int)cred.pid);
+		(void)close(fd);
+	} else {
+		close_fd(&privd->worker_dead);
+		privd->worker_dead = (int)syscall(SYS_pidfd_open, cred.pid, 0);
+		privd->session.sock = fd;
+		log_info("worker connected (pid %d)", (int)cred.pid);
+	}
+}
+
+/* 0: go on; else stop, with *ret the exit code. */
+static int
+on_signal(struct privd *privd, int *ret)
+{
+	struct signalfd_siginfo si;
+
+	if (read(privd->signals, &si, sizeof(si)) != (ssize_t)sizeof(si))
+		return 0;
+	if (si.ssi_signo != SIGCHLD) {
+		*ret = EXIT_OK;
+		return 1;
+	}
+	*ret = worker_exit_code(privd);
+	if (*ret < 0)
+		return 0;
+	privd->worker = 0;
+	return 1;
+}
+
+static int
+on_ready(struct privd *privd, const struct pollfd watch[WATCHES], int *ret)
+{
+	struct errbuf err = { "" };
+
+	*ret = EXIT_INTERNAL;
+	if ((watch[W_EVENTS].revents != 0 && firewall_on_events(&privd->firewall, &err) != 0) ||
+	    (watch[W_LINKS].revents != 0 && firewall_on_links(&privd->firewall, &err) != 0)) {
+		log_error("%s: nothing may be sent any more, ending", err.text);
+		return 1;
+	}
+	if (watch[W_SESSION].revents != 0)
+		session_serve(privd);
+	if (watch[W_DEAD].revents != 0) {
+		close_fd(&privd->worker_dead);
+		if (privd->session.sock >= 0)
+			session_end(privd);
+	}
+	if (watch[W_ACCEPT].revents != 0)
+		session_accept(privd);
+	return watch[W_SIGNALS].revents != 0 ? on_signal(privd, ret) : 0;
+}
+
+/* True once nobody can hold a marked socket: only then may the policy go. */
+static bool
+worker_is_gone(const struct privd *privd)
+{
+	struct pollfd dead = { privd->worker > 0 ? privd->signals : privd->worker_dead, POLLIN, 0 };
+
+	if (privd->worker == 0 && privd->worker_dead < 0)
+		return true;
+	if (poll(&dead, 1, LAST_WAIT_MS) <= 0)
+		return false;
+	return privd->worker == 0 || worker_exit_code(privd) >= 0;
+}
+
+static void
+names_remove(const struct privd *privd)
+{
+	for (uint32_t i = 0; i < privd->listeners; i++) {
+		const struct listener *l = &privd->listener[i];
+
+		if (l->dir >= 0 && unlinkat(l->dir, l->name, 0) < 0 && errno != ENOENT)
+			log_warn("%s: cannot take the name away: %s", l->name, strerror(errno));
+	}
+}
+
+int
+privd_loop(struct privd *privd)
+{
+	int code = EXIT_OK, stop = 0;
+
+	while (stop == 0) {
+		struct pollfd watch[WATCHES] = { [W_SIGNALS] = { privd->signals, POLLIN, 0 },
+			[W_EVENTS] = { privd->firewall.events, POLLIN, 0 },
+			[W_LINKS] = { privd->firewall.links, POLLIN, 0 },
+			[W_ACCEPT] = { privd->accepting, POLLIN, 0 },
+			[W_SESSION] = { privd->session.sock, POLLIN, 0 },
+			[W_DEAD] = { privd->worker_dead, POLLIN, 0 } };
+
+		if (poll(watch, WATCHES, -1) < 0) {
+			if (errno == EINTR)
+				continue;
+			log_error("poll: %s", strerror(errno));
+			code = EXIT_INTERNAL;
+			break;
+		}
+		stop = on_ready(privd, watch, &code);
+	}
+	close_fd(&privd->accepting);
+	session_end(privd);
+	close_fd(&privd->client);
+	names_remove(privd);
+	if (worker_is_gone(privd))
+		firewall_remove(&privd->firewall);
+	else
+		log_warn("the worker does not end: the packet policy stays, the next start replaces it");
+	return code;
+}

@@ -1,0 +1,58 @@
+#ifndef VANTAGE_PRIVD_PRIVD_H
+#define VANTAGE_PRIVD_PRIVD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "common/conf.h"
+#include "privd/filters.h"
+#include "privd/firewall.h"
+#include "privd/ports.h"
+#include "privd/serve.h"
+
+struct listener {
+	int fd;
+	int dir; /* where its name is, to take it away at the end; -1: not ours */
+	char name[108];
+};
+
+/* Everything there is, in one place; main has the only one. */
+struct privd {
+	struct conf conf;
+	struct firewall_policy policy;
+	struct firewall firewall;
+	struct filter filter;
+	struct ports ports;
+	struct listener listener[PP_LISTENERS_MAX];
+	uint32_t listeners;
+	struct session session;
+	int accepting;	/* systemd's socket for the worker; -1: we start our own */
+	int client;	/* the one client of a single command; -1 */
+	int echo;	/* what ECHO passes: nothing can be done with it */
+	int signals;
+	int worker_dead; /* readable when the session's process is gone */
+	pid_t worker;	 /* our child; 0 */
+	uid_t worker_uid;
+	gid_t worker_gid;
+	uid_t uid; /* ours, after the drop */
+	gid_t gid;
+};
+
+extern const struct op privd_ops[PP_MSG_MAX];
+
+/* loop.c: serves until told to stop or until nothing is left to do. An exit code. */
+int privd_loop(struct privd *);
+
+/* start.c: what needs more privilege than we keep. */
+int start_users(struct privd *, struct errbuf *reterr);
+int start_listen(struct privd *, const char *path, struct errbuf *reterr);
+int start_worker(struct privd *, const char *program, const char *conf_path, bool debug,
+    struct errbuf *reterr);
+
+/* sandbox.c */
+int sandbox_drop(const struct privd *, struct errbuf *reterr);
+int sandbox_enter(struct errbuf *reterr);
+void sandbox_print(void);
+
+#endif
