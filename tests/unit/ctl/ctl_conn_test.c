@@ -9,77 +9,11 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
-#include <uv.h>
 
 #include <cmocka.h>
 
-#include "tests/unit/ctl/mock.h"
-#include "workerd/ctl/ctl.h"
-#include "workerd/ctl/session.h"
-
-/* Connections on real sockets and a real loop; the engine is the mock's. */
-struct room {
-	uv_loop_t loop;
-	struct mock_net net;
-	struct ctl *ctl;
-	uint32_t clients_done;
-	char path[64];
-	char answer[1 << 20];
-};
-
-static void
-wake(void *ctx)
-{
-	((struct room *)ctx)->net.wakes++;
-}
-
-static void
-client_done(void *ctx)
-{
-	((struct room *)ctx)->clients_done++;
-}
-
-static int
-open_room(void **state)
-{
-	struct room *r = calloc(1, sizeof(*r));
-	struct ctl_config cfg = { .types = mock_types, .version = "20260420", .hostname = "testhost",
-		.pid = 4711, .uid = 990, .wake = wake, .client_done = client_done, .ctx = r };
-
-	if (r == NULL || uv_loop_init(&r->loop) != 0 || mock_net_init(&r->net, 1000000) != 0)
-		return -1;
-	r->ctl = ctl_new(&r->loop, &cfg, r->net.engine);
-	*state = r;
-	return r->ctl == NULL ? -1 : 0;
-}
-
-/* All that the sanitizer would miss shows here: no task, no handle is left. */
-static int
-close_room(void **state)
-{
-	struct room *r = *state;
-
-	ctl_stop(r->ctl);
-	assert_int_equal(uv_run(&r->loop, UV_RUN_DEFAULT), 0);
-	assert_int_equal(uv_loop_close(&r->loop), 0);
-	assert_int_equal(mock_alive, 0);
-	assert_int_equal(engine_running(r->net.engine), 0);
-	mock_net_fini(&r->net);
-	if (r->path[0] != '\0')
-		(void)unlink(r->path);
-	free(r);
-	return 0;
-}
-
-/* What happens until nothing happens. */
-static void
-spin(struct room *r)
-{
-	for (int i = 0; i < 20; i++) {
-		(void)uv_run(&r->loop, UV_RUN_NOWAIT);
-		mock_net_run(&r->net, NSEC_PER_MSEC);
-	}
-}
+#include "common/limits.h"
+#include "tests/unit/ctl/room.h"
 
 static int
 connect_pair(struct room *r)
@@ -105,7 +39,7 @@ hear(struct room *r, int fd, bool *ret_end)
 	size_t len = 0;
 	ssize_t n;
 
-	spin(r);
+	room_spin(r);
 	while ((n = recv(fd, r->answer + len, sizeof(r->answer) - 1 - len, 0)) > 0)
 		len += (size_t)n;
 	r->answer[len] = '\0';
@@ -188,12 +122,12 @@ a_disconnect_in_the_middle_drops_all_tasks(void **state)
 	say(other, "attach\nwait 192.0.2.7\n");
 	say(fd, "attach window 500\n");
 	say(fd, lines);
-	spin(r);
+	room_spin(r);
 	assert_int_equal(engine_running(r->net.engine), 501);
 	assert_int_equal(mock_alive, 1001);
 	say(fd, "wait 192.0.2.1\nwai");
 	(void)close(fd);
-	spin(r);
+	room_spin(r);
 	assert_int_equal(mock_alive, 1);
 	assert_int_equal(r->clients_done, 1);
 	say(other, "halt 1\n");
@@ -213,11 +147,11 @@ a_disconnect_while_output_waits_is_noticed(void **state)
 	say(fd, "attach\n");
 	for (int i = 0; i < 100; i++) {
 		(void)send(fd, lines, strlen(lines), MSG_NOSIGNAL | MSG_DONTWAIT);
-		spin(r);
+		room_spin(r);
 	}
 	assert_int_equal(r->clients_done, 0);
 	(void)close(fd);
-	spin(r);
+	room_spin(r);
 	assert_int_equal(r->clients_done, 1);
 	assert_int_equal(mock_alive, 0);
 }
@@ -242,7 +176,7 @@ a_slow_reader_gets_everything(void **state)
 		if (n > 0)
 			off = (off + (size_t)n) % strlen(lines);
 		sent += n > 0 ? (uint32_t)n : 0;
-		spin(r);
+		room_spin(r);
 	}
 	/* ... so it stops taking commands, and goes on when it is read. */
 	assert_true(sent < 200 * strlen(lines));
@@ -272,7 +206,7 @@ half_closed_without_done_is_gone(void **state)
 	bool end;
 
 	say(fd, "attach\nwait 192.0.2.1\n");
-	spin(r);
+	room_spin(r);
 	assert_int_equal(mock_alive, 1);
 	assert_int_equal(shutdown(fd, SHUT_WR), 0);
 	(void)hear(r, fd, &end);
@@ -331,20 +265,6 @@ garbage_is_answered_and_cut(void **state)
 
 /* ---- listeners ---- */
 
-static void
-listen_unix(struct room *r, enum ctl_form form)
-{
-	struct sockaddr_un un = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	(void)snprintf(r->path, sizeof(r->path), "/tmp/vantage-ctl-%d.sock", (int)getpid());
-	(void)unlink(r->path);
-	(void)snprintf(un.sun_path, sizeof(un.sun_path), "%s", r->path);
-	assert_int_equal(bind(fd, (struct sockaddr *)&un, sizeof(un)), 0);
-	assert_int_equal(listen(fd, 4096), 0);
-	assert_int_equal(ctl_listen(r->ctl, fd, form), 0);
-}
-
 static int
 connect_unix(struct room *r)
 {
@@ -363,7 +283,7 @@ a_listener_has_a_data_form_and_the_client_may_override_it(void **state)
 	struct room *r = *state;
 	int a, b;
 
-	listen_unix(r, CTL_FORM_ID);
+	room_listen(r, CTL_FORM_ID);
 	a = connect_unix(r);
 	b = connect_unix(r);
 	say(a, "attach\nnow 192.0.2.1\n");
@@ -382,7 +302,7 @@ connections_are_named_by_path_and_count(void **state)
 	char want[128];
 	int a, b;
 
-	listen_unix(r, CTL_FORM_PLAIN);
+	room_listen(r, CTL_FORM_PLAIN);
 	a = connect_unix(r);
 	b = connect_unix(r);
 	say(a, "attach format json\n");
@@ -408,21 +328,21 @@ too_many_connections_are_told_so(void **state)
 		free(fds);
 		skip();
 	}
-	listen_unix(r, CTL_FORM_PLAIN);
+	room_listen(r, CTL_FORM_PLAIN);
 	for (int i = 0; i <= CTL_CONNS_MAX; i++) {
 		fds[i] = connect_unix(r);
 		if (i % 100 == 0)
-			spin(r);
+			room_spin(r);
 	}
 	for (int i = 0; i < 20; i++)
-		spin(r);
+		room_spin(r);
 	assert_string_equal(hear(r, fds[CTL_CONNS_MAX], &end), "ERR too many connections\n");
 	assert_true(end);
 	say(fds[CTL_CONNS_MAX - 1], "get pid\n");
 	assert_string_equal(hear(r, fds[CTL_CONNS_MAX - 1], &end), "OK pid 4711\n");
 	(void)close(fds[0]);
 	(void)close(fds[CTL_CONNS_MAX]);
-	spin(r);
+	room_spin(r);
 	fds[0] = connect_unix(r);
 	say(fds[0], "get pid\n");
 	assert_string_equal(hear(r, fds[0], &end), "OK pid 4711\n");
@@ -438,7 +358,7 @@ running_out_of_descriptors_is_survived(void **state)
 	struct rlimit old, lim;
 	int a, b, probe;
 
-	listen_unix(r, CTL_FORM_PLAIN);
+	room_listen(r, CTL_FORM_PLAIN);
 	a = connect_unix(r);
 	b = connect_unix(r);
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
@@ -446,7 +366,7 @@ running_out_of_descriptors_is_survived(void **state)
 	lim = (struct rlimit){ (rlim_t)probe, old.rlim_max };
 	(void)close(probe);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &lim), 0);
-	spin(r);
+	room_spin(r);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
 	say(a, "get pid\n");
 	say(b, "get pid\n");
@@ -457,7 +377,7 @@ running_out_of_descriptors_is_survived(void **state)
 	(void)close(b);
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, open_room, close_room)
+#define T(f) cmocka_unit_test_setup_teardown(f, room_open, room_close)
 
 int
 main(void)

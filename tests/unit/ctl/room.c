@@ -1,0 +1,77 @@
+#include "tests/unit/ctl/room.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static void
+wake(void *ctx)
+{
+	((struct room *)ctx)->net.wakes++;
+}
+
+static void
+client_done(void *ctx)
+{
+	((struct room *)ctx)->clients_done++;
+}
+
+int
+room_open(void **state)
+{
+	struct room *r = calloc(1, sizeof(*r));
+	struct ctl_config cfg = { .types = mock_types, .version = "20260420", .hostname = "testhost",
+		.pid = 4711, .uid = 990, .wake = wake, .client_done = client_done, .ctx = r };
+
+	if (r == NULL || uv_loop_init(&r->loop) != 0 || mock_net_init(&r->net, 1000000) != 0)
+		return -1;
+	r->ctl = ctl_new(&r->loop, &cfg, r->net.engine);
+	*state = r;
+	return r->ctl == NULL ? -1 : 0;
+}
+
+int
+room_close(void **state)
+{
+	struct room *r = *state;
+
+	ctl_stop(r->ctl);
+	assert_int_equal(uv_run(&r->loop, UV_RUN_DEFAULT), 0);
+	assert_int_equal(uv_loop_close(&r->loop), 0);
+	assert_int_equal(mock_alive, 0);
+	assert_int_equal(engine_running(r->net.engine), 0);
+	mock_net_fini(&r->net);
+	if (r->path[0] != '\0')
+		(void)unlink(r->path);
+	free(r);
+	return 0;
+}
+
+void
+room_spin(struct room *r)
+{
+	for (int i = 0; i < 20; i++) {
+		(void)uv_run(&r->loop, UV_RUN_NOWAIT);
+		mock_net_run(&r->net, NSEC_PER_MSEC);
+	}
+}
+
+void
+room_listen(struct room *r, enum ctl_form form)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	(void)snprintf(r->path, sizeof(r->path), "/tmp/vantage-ctl-%d.sock", (int)getpid());
+	(void)unlink(r->path);
+	(void)snprintf(un.sun_path, sizeof(un.sun_path), "%s", r->path);
+	assert_int_equal(bind(fd, (struct sockaddr *)&un, sizeof(un)), 0);
+	assert_int_equal(listen(fd, 4096), 0);
+	assert_int_equal(ctl_listen(r->ctl, fd, form), 0);
+}
