@@ -86,6 +86,7 @@ become_privd(const struct privd_args *a, int fd)
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)signal(SIGPIPE, SIG_DFL);
+	(void)signal(SIGXFSZ, SIG_DFL);
 	(void)setsid();
 	/* Nothing of ours but the three standard ones and the connection. */
 	if (fd != 3 && dup2(fd, 3) < 0)

@@ -47,7 +47,8 @@ struct run {
 	bool input_waits; /* the feed wants its descriptor readable */
 	bool done_ok;
 	bool broken; /* what went wrong with the service has been said */
-	bool full_said;
+	bool write_failed; /* and this too */
+	bool aborted;	   /* a second signal: do not wait for anybody */
 	uint64_t finished;
 	uint64_t refused;
 	uint64_t packets_drawn;
@@ -83,9 +84,9 @@ flush(struct run *r)
 	int rc = output_flush(&r->output);
 
 	r->flushed = now_mono();
-	if (rc == 0 || rc == -EINTR || r->full_said)
+	if (rc == 0 || rc == -EINTR || r->write_failed || r->aborted)
 		return;
-	r->full_said = true;
+	r->write_failed = true;
 	ui_say(&r->ui, "cannot write '%s': %s; what was written is whole", r->output.path, strerror(-rc));
 	if (r->output.gone)
 		run_goto(r, RUN_OVER);
@@ -200,6 +201,7 @@ on_signal(struct run *r)
 		return;
 	if (r->signal != 0) {
 		/* At once: not even a slow reader is waited for. */
+		r->aborted = true;
 		r->output.gone = r->output.gone || !r->output.regular;
 		run_goto(r, RUN_OVER);
 		return;
@@ -322,7 +324,7 @@ status_of(const struct run *r)
 {
 	if (r->broken)
 		return STATUS_AWAY;
-	if (r->output.error != 0)
+	if (r->write_failed)
 		return STATUS_CREATE;
 	if (r->signal != 0)
 		return STATUS_SIGNAL + r->signal;
@@ -343,14 +345,15 @@ finish(struct run *r)
 	return status_of(r);
 }
 
-/* Stops the run from the keyboard and by kill; a pipe that closes is an error
- * of a write, not our death. */
+/* Stops the run from the keyboard and by kill; a pipe that closes and a file
+ * that may not grow are errors of a write, not our death. */
 static int
 watch_signals(struct run *r)
 {
 	sigset_t set;
 
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN);
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, SIGINT);
 	(void)sigaddset(&set, SIGTERM);

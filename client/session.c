@@ -228,11 +228,10 @@ session_receive(struct session *s, struct errbuf *reterr)
 	while (n < 0 && errno == EINTR);
 	if (n < 0 && errno == EAGAIN)
 		return 0;
-	if (n < 0)
+	if (n < 0 && errno != ECONNRESET)
 		return errbuf_set(reterr, -errno, "the connection to the service broke: %s", strerror(errno));
-	if (n == 0)
-		s->eof = true;
-	s->in_len += (size_t)n;
+	s->eof = n <= 0;
+	s->in_len += n > 0 ? (size_t)n : 0;
 	do
 		rc = take_one(s, reterr);
 	while (rc > 0);
