@@ -117,7 +117,7 @@ main(void)
 	char *p = lines;
 
 	for (int i = 0; i < LINES; i++)
-		p += sprintf(p, "now 192.0.2.%d\n", i % 256);
+		p += snprintf(p, sizeof(lines) - (size_t)(p - lines), "now 192.0.2.%d\n", i % 256);
 	if (mock_net_init(&net, 1000000) != 0)
 		return 1;
 	bench_session(&cfg, &net);

@@ -114,11 +114,10 @@ static void
 a_disconnect_in_the_middle_drops_all_tasks(void **state)
 {
 	struct room *r = *state;
-	char lines[16 * 1000 + 1], *p = lines;
+	char lines[15 * 1000 + 1];
 	int fd = connect_pair(r), other = connect_pair(r);
 
-	for (int i = 0; i < 1000; i++)
-		p += sprintf(p, "wait 192.0.2.1\n");
+	mock_lines(lines, sizeof(lines), "wait 192.0.2.1\n");
 	say(other, "attach\nwait 192.0.2.7\n");
 	say(fd, "attach window 500\n");
 	say(fd, lines);
@@ -139,11 +138,10 @@ static void
 a_disconnect_while_output_waits_is_noticed(void **state)
 {
 	struct room *r = *state;
-	char lines[15 * 1000 + 1], *p = lines;
+	char lines[14 * 1000 + 1];
 	int fd = connect_pair(r);
 
-	for (int i = 0; i < 1000; i++)
-		p += sprintf(p, "now 192.0.2.1\n");
+	mock_lines(lines, sizeof(lines), "now 192.0.2.1\n");
 	say(fd, "attach\n");
 	for (int i = 0; i < 100; i++) {
 		(void)send(fd, lines, strlen(lines), MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -160,14 +158,13 @@ static void
 a_slow_reader_gets_everything(void **state)
 {
 	struct room *r = *state;
-	char lines[15 * 1000 + 1], *p = lines;
+	char lines[14 * 1000 + 1];
 	int fd = connect_pair(r);
 	uint32_t sent = 0, got = 0;
 	size_t off = 0;
 	bool end = false;
 
-	for (int i = 0; i < 1000; i++)
-		p += sprintf(p, "now 192.0.2.1\n");
+	mock_lines(lines, sizeof(lines), "now 192.0.2.1\n");
 	say(fd, "attach\n");
 	/* Two thousand times as much as the socket holds, never read... */
 	for (int i = 0; i < 200; i++) {

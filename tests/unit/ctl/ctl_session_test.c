@@ -430,11 +430,10 @@ static void
 tasks_go_on_after_a_slow_reader_has_caught_up(void **state)
 {
 	struct talk *t = *state;
-	char lines[15 * 100 + 1], *p = lines;
+	char lines[14 * 100 + 1];
 	uint32_t n = 0;
 
-	for (uint32_t i = 0; i < 100; i++)
-		p += sprintf(p, "now 192.0.2.1\n");
+	mock_lines(lines, sizeof(lines), "now 192.0.2.1\n");
 	(void)talk_say(t, "attach\n");
 	t->reading = false;
 	while (session_reads(&t->s)) {

@@ -266,6 +266,16 @@ mock_net_run(struct mock_net *net, nsec_t advance)
 }
 
 void
+mock_lines(char *to, size_t cap, const char *line)
+{
+	size_t len = strlen(line), at = 0;
+
+	for (; cap - at > len; at += len)
+		memcpy(to + at, line, len);
+	to[at] = '\0';
+}
+
+void
 mock_net_wake(void *ctx)
 {
 	((struct mock_net *)ctx)->wakes++;

@@ -34,6 +34,8 @@ int mock_net_init(struct mock_net *, uint32_t pps);
 void mock_net_fini(struct mock_net *);
 /* Advances the clock and runs the engine until it has nothing to do now. */
 void mock_net_run(struct mock_net *, nsec_t advance);
+/* As many copies of a line as fit. */
+void mock_lines(char *to, size_t cap, const char *line);
 /* For struct ctl_config. */
 void mock_net_wake(void *);
 
