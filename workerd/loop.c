@@ -234,6 +234,13 @@ loop_init(struct loop *l, const struct loop_fds *fds, const struct engine_config
 }
 
 void
+loop_wake(struct loop *l)
+{
+	if (!uv_is_active((uv_handle_t *)&l->again))
+		(void)uv_idle_start(&l->again, on_again);
+}
+
+void
 loop_run(struct loop *l)
 {
 	(void)uv_run(&l->uv, UV_RUN_DEFAULT);

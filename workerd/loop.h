@@ -56,6 +56,9 @@ struct loop_fds {
  * errno. */
 int loop_init(struct loop *, const struct loop_fds *, const struct engine_config *, struct errbuf *);
 
+/* The engine has new work: it runs before the loop sleeps. */
+void loop_wake(struct loop *);
+
 /* Runs until loop_end. */
 void loop_run(struct loop *);
 void loop_end(struct loop *);

@@ -1,0 +1,238 @@
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "common/sd.h"
+#include "vantage-paths.h"
+#include "workerd/ctl/ctl.h"
+#include "workerd/loop.h"
+#include "workerd/meas/meas.h"
+#include "workerd/options.h"
+#include "workerd/privcli.h"
+#include "workerd/sandbox.h"
+
+/*
+ * The worker: no privilege, no network of its own. It asks privd for its
+ * descriptors, shuts itself in, and only then reads the first foreign byte.
+ */
+
+#define PRIVD_FD 3 /* where privd leaves the channel when it starts us */
+
+struct worker {
+	struct options opt;
+	struct privcli priv;
+	struct privcli_facts facts;
+	struct loop loop;
+	struct ctl *ctl;
+	char hostname[256];
+	bool single; /* serves one client, then ends */
+	int status;
+};
+
+static int
+fail(int status, const struct errbuf *err)
+{
+	log_error("%s", err->text);
+	return status;
+}
+
+/* ---- what the loop and the control side ask of us ---- */
+
+static void
+on_stop(struct loop *l)
+{
+	struct worker *w = l->user;
+
+	if (l->privd_gone)
+		w->status = EX_UNAVAILABLE;
+	ctl_stop(w->ctl);
+	loop_end(l);
+}
+
+static void
+on_client_done(void *ctx)
+{
+	struct worker *w = ctx;
+
+	if (w->single)
+		loop_end(&w->loop);
+}
+
+static void
+on_wake(void *ctx)
+{
+	struct worker *w = ctx;
+
+	loop_wake(&w->loop);
+}
+
+static int
+port_reserve(void *ctx, uint8_t proto, uint16_t port)
+{
+	return privcli_reserve_port(ctx, proto, port);
+}
+
+static int
+port_release(void *ctx, uint8_t proto, uint16_t port)
+{
+	return privcli_release_port(ctx, proto, port);
+}
+
+/* ---- setting up ---- */
+
+static int
+connect_privd(struct worker *w, struct errbuf *err)
+{
+	int rc;
+
+	if (w->opt.privd_path != NULL)
+		rc = privcli_connect(&w->priv, w->opt.privd_path, err);
+	else
+		rc = privcli_init(&w->priv, PRIVD_FD, err);
+	return rc != 0 ? rc : privcli_hello(&w->priv, &w->facts, err);
+}
+
+static int
+open_sockets(struct worker *w, struct loop_fds *fds, struct errbuf *err)
+{
+	int rc;
+
+	*fds = (struct loop_fds){ .ring = -1, .raw4 = -1, .raw6 = -1, .route = -1, .privd = w->priv.fd };
+	fds->frame_size = PRIVCLI_RING_FRAME_SIZE;
+	fds->frame_count = PRIVCLI_RING_FRAMES;
+	fds->mark = w->opt.conf.mark << 24 | 0x010000;
+	if ((rc = privcli_open_raw(&w->priv, ADDR_IP4, &fds->raw4)) != 0 ||
+	    (rc = privcli_open_raw(&w->priv, ADDR_IP6, &fds->raw6)) != 0 ||
+	    (rc = privcli_open_ring(&w->priv, &fds->ring)) != 0 ||
+	    (rc = privcli_open_route(&w->priv, &fds->route)) != 0)
+		return errbuf_set(err, rc, "privd does not give us our sockets: %s", strerror(-rc));
+	return 0;
+}
+
+/* The rate of all sources together. A private pair belongs to its client, who
+ * told privd the rate. */
+static uint32_t
+engine_pps(const struct worker *w)
+{
+	uint32_t cap = w->facts.max_pps > 1000000 ? 1000000 : w->facts.max_pps;
+
+	if (w->facts.has_client || w->opt.conf.pps > cap)
+		return cap;
+	return w->opt.conf.pps;
+}
+
+static int
+setup_loop(struct worker *w, struct errbuf *err)
+{
+	struct engine_config cfg = { .pps = engine_pps(w), .window = w->opt.conf.window,
+		.hold_s = w->opt.conf.hold_s, .nameserver = w->opt.nameserver };
+	struct loop_fds fds;
+	int rc;
+
+	/* commands.md section 2: the process id decides. */
+	cfg.sport = (uint16_t)((getpid() & 0x7fff) + 0x8000);
+	cfg.icmp_id = (uint16_t)(getpid() & 0xffff);
+	w->loop.user = w;
+	w->loop.on_stop = on_stop;
+	w->loop.ports = (struct ports){ .reserve = port_reserve, .release = port_release, .ctx = &w->priv };
+	rc = open_sockets(w, &fds, err);
+	return rc != 0 ? rc : loop_init(&w->loop, &fds, &cfg, err);
+}
+
+/* Listening sockets from the service manager, or from privd; and the client
+ * that a private pair is for. */
+static int
+setup_clients(struct worker *w, struct errbuf *err)
+{
+	int count = sd_listen_fds(PRIVCLI_LISTENERS_MAX, err), rc, fd;
+
+	if (count < 0)
+		return count;
+	for (int i = 0; i < count; i++) {
+		if ((rc = ctl_listen(w->ctl, SD_LISTEN_FDS_START + i, CTL_FORM_PLAIN)) != 0)
+			return errbuf_set(err, rc, "control socket %d: %s", i, strerror(-rc));
+	}
+	for (uint32_t i = 0; i < w->facts.listeners; i++) {
+		if ((rc = privcli_open_listener(&w->priv, i, &fd)) != 0 ||
+		    (rc = ctl_listen(w->ctl, fd, CTL_FORM_PLAIN)) != 0)
+			return errbuf_set(err, rc, "control socket %u: %s", i, strerror(-rc));
+	}
+	if (!w->facts.has_client)
+		return 0;
+	if ((rc = privcli_open_client(&w->priv, &fd)) != 0 || (rc = ctl_client(w->ctl, fd)) != 0)
+		return errbuf_set(err, rc, "the client of this run: %s", strerror(-rc));
+	w->single = w->facts.listeners == 0;
+	return 0;
+}
+
+static int
+setup_ctl(struct worker *w, struct errbuf *err)
+{
+	struct ctl_config cfg = { .types = meas_types, .version = VANTAGE_VERSION, .hostname = w->hostname,
+		.monitor = w->opt.monitor, .command = w->opt.command, .pid = getpid(), .uid = getuid(),
+		.wake = on_wake, .client_done = on_client_done, .ctx = w };
+
+	(void)gethostname(w->hostname, sizeof(w->hostname) - 1);
+	w->ctl = ctl_new(&w->loop.uv, &cfg, w->loop.engine);
+	if (w->ctl == NULL)
+		return errbuf_set(err, -ENOMEM, "out of memory");
+	return setup_clients(w, err);
+}
+
+static int
+run(struct worker *w)
+{
+	struct sandbox_config box = { .user = w->opt.conf.user, .group = w->opt.conf.group,
+		.root_dir = w->opt.root_dir };
+	struct errbuf err = { "" };
+	int rc;
+
+	if ((rc = connect_privd(w, &err)) != 0)
+		return fail(EX_UNAVAILABLE, &err);
+	if ((rc = setup_loop(w, &err)) != 0 || (rc = setup_ctl(w, &err)) != 0)
+		return fail(EX_OSERR, &err);
+	/* The zone file is read now: none can be opened later. */
+	tzset();
+	(void)sd_notify("READY=1");
+	if ((rc = sandbox_enter(&box, &err)) != 0)
+		return fail(EX_CONFIG, &err);
+	loop_run(&w->loop);
+	return w->status;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct worker *w = calloc(1, sizeof(*w));
+	struct errbuf err = { "" };
+	int rc;
+
+	log_init("vantage-workerd", LOG_LEVEL_INFO);
+	if (w == NULL)
+		return EX_OSERR;
+	rc = options_parse(&w->opt, argc, argv, &err);
+	if (rc != 0)
+		return fail(rc == -EINVAL ? EX_USAGE : EX_CONFIG, &err);
+	if (w->opt.print_help) {
+		(void)fputs(options_usage, stdout);
+		return 0;
+	}
+	if (w->opt.print_version) {
+		(void)puts("vantage-workerd " VANTAGE_VERSION);
+		return 0;
+	}
+	if (w->opt.print_sandbox) {
+		sandbox_print(stdout);
+		return 0;
+	}
+	if (w->opt.debug)
+		log_init("vantage-workerd", LOG_LEVEL_DEBUG);
+	(void)signal(SIGPIPE, SIG_IGN);
+	return run(w);
+}
