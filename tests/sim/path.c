@@ -110,8 +110,11 @@ hop_address(const struct walk *w, struct topo_hop *h)
 static struct wire_ip
 back(const struct walk *w, const struct addr *from, uint8_t proto, uint8_t ttl, uint32_t distance)
 {
-	return (struct wire_ip){ .src = *from, .dst = w->pkt->src, .proto = proto,
-		.ttl = (uint8_t)(ttl - (distance - 1)), .id = (uint16_t)w->out->random(w->out->ctx) };
+	return (struct wire_ip){ .src = *from,
+		.dst = w->pkt->src,
+		.proto = proto,
+		.ttl = (uint8_t)(ttl - (distance - 1)),
+		.id = (uint16_t)w->out->random(w->out->ctx) };
 }
 
 /* ---- errors ---- */

@@ -14,7 +14,7 @@ struct path_out {
 	uint32_t (*random)(void *ctx);
 };
 
-void path_walk(struct topo *, const struct pkt *, const uint8_t *bytes, size_t len, nsec_t now,
-    const struct path_out *);
+void path_walk(
+    struct topo *, const struct pkt *, const uint8_t *bytes, size_t len, nsec_t now, const struct path_out *);
 
 #endif

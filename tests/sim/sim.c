@@ -207,7 +207,8 @@ io_route(void *ctx, const struct addr *dst, const struct addr *via, struct route
 	(void)via;
 	if (s->topo.noroute)
 		return -ENETUNREACH;
-	*ret = (struct route){ .src = s->topo.here[topo_family(dst->family)], .ifindex = 1, .mtu = s->topo.mtu };
+	*ret =
+	    (struct route){ .src = s->topo.here[topo_family(dst->family)], .ifindex = 1, .mtu = s->topo.mtu };
 	return 0;
 }
 
@@ -284,8 +285,12 @@ sim_new(const char *topology)
 {
 	static const struct source_ops ops = { take, finished, progress };
 	struct sim *s = calloc(1, sizeof(*s));
-	struct engine_io io = { .ctx = s, .send = io_send, .route = io_route, .port_hold = io_hold,
-		.port_release = io_release, .random = io_random };
+	struct engine_io io = { .ctx = s,
+		.send = io_send,
+		.route = io_route,
+		.port_hold = io_hold,
+		.port_release = io_release,
+		.random = io_random };
 	struct engine_config cfg = { .sport = SPORT, .icmp_id = ICMP_ID };
 	struct instant now;
 
@@ -479,7 +484,8 @@ sim_json(struct sim *s)
 	const struct record_refs refs = { 0 };
 
 	buf_reset(&s->json);
-	assert_int_equal(json_write(&s->json, s->ended[s->ended_count - 1]->type->record, sim_record(s), &refs), 0);
+	assert_int_equal(
+	    json_write(&s->json, s->ended[s->ended_count - 1]->type->record, sim_record(s), &refs), 0);
 	buf_u8(&s->json, 0);
 	return (const char *)s->json.p;
 }

@@ -80,14 +80,14 @@ const char *sim_field(struct sim *, const char *key);
 struct sim_packet {
 	struct pkt pkt;
 	struct addr to; /* whom it was handed to */
-	nsec_t at;	/* since the simulator began */
+	nsec_t at;      /* since the simulator began */
 	uint8_t *bytes;
 	uint16_t len;
 };
 uint32_t sim_sent(const struct sim *);
 const struct sim_packet *sim_packet(const struct sim *, uint32_t n);
 
-nsec_t sim_now(const struct sim *); /* since the simulator began */
+nsec_t sim_now(const struct sim *);        /* since the simulator began */
 uint32_t sim_progress(const struct sim *); /* in-progress copies so far */
 uint32_t sim_ports_held(const struct sim *);
 const struct engine_stats *sim_stats(const struct sim *);

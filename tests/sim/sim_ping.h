@@ -15,8 +15,7 @@
 /* What the tests of ping share. */
 
 /* Three routers, then any destination that answers. */
-#define NET \
-	"ttl 1: 192.0.2.1 2001:db8::1; ttl 2: 192.0.2.2 2001:db8::2; ttl 3: 192.0.2.3 2001:db8::3;"
+#define NET "ttl 1: 192.0.2.1 2001:db8::1; ttl 2: 192.0.2.2 2001:db8::2; ttl 3: 192.0.2.3 2001:db8::3;"
 #define DST "198.51.100.9"
 #define DST6 "2001:db8:9::9"
 

@@ -205,7 +205,8 @@ static size_t
 forge(uint8_t *packet, uint8_t type, uint16_t id, uint16_t seq)
 {
 	struct wire_ip ip = { .proto = IPPROTO_ICMP, .ttl = 64 };
-	uint8_t seg[64] = { type, 0, 0, 0, (uint8_t)(id >> 8), (uint8_t)id, (uint8_t)(seq >> 8), (uint8_t)seq };
+	uint8_t seg[64] = { type, 0, 0, 0, (uint8_t)(id >> 8), (uint8_t)id, (uint8_t)(seq >> 8),
+		(uint8_t)seq };
 
 	(void)addr_parse(DST, &ip.src);
 	(void)addr_parse("192.0.2.100", &ip.dst);
@@ -215,7 +216,8 @@ forge(uint8_t *packet, uint8_t type, uint16_t id, uint16_t seq)
 static void
 replies_to_what_was_not_sent_are_nobodys(void **state)
 {
-	static const uint16_t bad[][3] = { /* type, id, seq */
+	static const uint16_t bad[][3] = {
+		/* type, id, seq */
 		{ 0, 0x1234, 2 },     /* not yet sent */
 		{ 0, 0x1234, 65535 }, /* before the first */
 		{ 0, 0x1235, 0 },     /* another id */
@@ -273,7 +275,8 @@ mangled_packets_break_nothing(void **state)
 		const struct ping_record *r;
 
 		sim_on_send(net, mutate, &rng);
-		sim_run(net, seed % 2 == 0 ? "ping -c 5 -i 2ms " DST : "ping -c 5 -i 2ms -M 60 -P icmp-time " DST);
+		sim_run(net,
+		    seed % 2 == 0 ? "ping -c 5 -i 2ms " DST : "ping -c 5 -i 2ms -M 60 -P icmp-time " DST);
 		r = ping_result(net);
 		for (uint32_t i = 0; i < r->reply_count; i++)
 			assert_true(r->replies[i].probe < r->sent);

@@ -93,7 +93,7 @@ icmp_time_carries_the_time_of_day_and_records_the_answers(void **state)
 	for (uint32_t i = 0; i < 2; i++) {
 		const struct pkt *p = ping_probe(net, i);
 		uint32_t ms = (uint32_t)p->payload[0] << 24 | (uint32_t)p->payload[1] << 16 |
-		    (uint32_t)p->payload[2] << 8 | p->payload[3];
+			      (uint32_t)p->payload[2] << 8 | p->payload[3];
 
 		assert_int_equal(p->icmp.type, 13);
 		assert_int_equal(p->icmp.seq, i);
@@ -262,7 +262,8 @@ the_rest_of_minus_o_is_recorded(void **state)
 static void
 parameters_are_recorded_as_given(void **state)
 {
-	struct sim *net = ping_sim(NET, "-c 2 -i 20ms -W 1.5 -m 30 -z 4 -U 77 -o 9 -M 1000 -P udp -F 5 -d 6 -S 192.0.2.100 " DST);
+	struct sim *net = ping_sim(
+	    NET, "-c 2 -i 20ms -W 1.5 -m 30 -z 4 -U 77 -o 9 -M 1000 -P udp -F 5 -d 6 -S 192.0.2.100 " DST);
 	const struct ping_record *r = ping_result(net);
 
 	assert_int_equal(r->probe_count, 2);

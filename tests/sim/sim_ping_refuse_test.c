@@ -34,9 +34,11 @@ static const struct refusal_row refusals[] = {
 	{ "-W 256 " DST, "-W failed: timeout must be within 1ms - 255s" },
 	{ "-y 21 " DST, "-y failed: progress must be within 0 - 20" },
 	{ "-z 256 " DST, "-z failed: tos must be within 0 - 255" },
-	{ "-P ping " DST, "-P failed: method must be one of icmp-echo, icmp-time, tcp-syn, tcp-ack, tcp-ack-sport, "
-			  "tcp-synack, tcp-rst, tcp-syn-sport, udp, udp-dport, udp-sport" },
-	{ "-O fast " DST, "-O failed: option must be one of dl, dltx, mss=N, nosrc, raw, sockrx, spoof, tbt" },
+	{ "-P ping " DST,
+	    "-P failed: method must be one of icmp-echo, icmp-time, tcp-syn, tcp-ack, tcp-ack-sport, "
+	    "tcp-synack, tcp-rst, tcp-syn-sport, udp, udp-dport, udp-sport" },
+	{ "-O fast " DST,
+	    "-O failed: option must be one of dl, dltx, mss=N, nosrc, raw, sockrx, spoof, tbt" },
 	{ "-O mss=0 -P tcp-syn " DST, "-O failed: mss must be within 1 - 65535" },
 	{ "-O mss=65536 -P tcp-syn " DST, "-O failed: mss must be within 1 - 65535" },
 	{ "-O mss= -P tcp-syn " DST, "-O failed: mss must be within 1 - 65535" },
@@ -110,9 +112,10 @@ each_bad_command_is_refused_by_its_reason(void **state)
 static void
 edges_of_the_ranges_are_taken(void **state)
 {
-	static const char *const good[] = { "-c 65535", "-c 1", "-i 1ms", "-i 20", "-W 255", "-m 255", "-y 20", "-z 255",
-		"-d 0 -P udp", "-P udp-dport -d 65532", "-P udp-sport -F 65532", "-s 65535", "-U 0xffffffff", "-C 0",
-		"-b 65507", "-P tcp-syn -O mss=65535", "-p 11223344556677889900112233445566", "-O dl -O dl", "-o 65535" };
+	static const char *const good[] = { "-c 65535", "-c 1", "-i 1ms", "-i 20", "-W 255", "-m 255",
+		"-y 20", "-z 255", "-d 0 -P udp", "-P udp-dport -d 65532", "-P udp-sport -F 65532",
+		"-s 65535", "-U 0xffffffff", "-C 0", "-b 65507", "-P tcp-syn -O mss=65535",
+		"-p 11223344556677889900112233445566", "-O dl -O dl", "-o 65535" };
 	struct sim *net = sim_new(NET);
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {

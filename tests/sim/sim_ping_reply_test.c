@@ -25,8 +25,8 @@ every_reply_is_recorded_with_kernel_stamps(void **state)
 		assert_int_equal(re->proto, IPPROTO_ICMP);
 		assert_string_equal(re->ifname, "sim0");
 		assert_null(re->extra);
-		assert_int_equal(re->flags, PING_REPLY_TTL | PING_REPLY_IPID | PING_PROBE_IPID | PING_REPLY_DLTX |
-		    PING_REPLY_DLRX | PING_REPLY_TOS);
+		assert_int_equal(re->flags, PING_REPLY_TTL | PING_REPLY_IPID | PING_PROBE_IPID |
+						PING_REPLY_DLTX | PING_REPLY_DLRX | PING_REPLY_TOS);
 		assert_int_equal(r->probes[i].flags, PING_PROBE_DLTX);
 	}
 	sim_free(net);
@@ -177,15 +177,18 @@ a_flood_of_duplicates_fills_no_memory(void **state)
 static void
 thousands_of_rough_networks_give_true_records(void **state)
 {
-	static const char *const methods[] = { "icmp-echo", "udp-dport", "udp-sport", "tcp-ack-sport", "tcp-syn-sport" };
+	static const char *const methods[] = { "icmp-echo", "udp-dport", "udp-sport", "tcp-ack-sport",
+		"tcp-syn-sport" };
 
 	for (uint32_t seed = 0; seed < 4000; seed++) {
 		char topology[256];
 		struct sim *net;
 		const struct ping_record *r;
 
-		(void)snprintf(topology, sizeof(topology), NET "seed %u; dst: loss=20 dup=1 delay=20 jitter=30ms", seed);
-		net = ping_sim(topology, "-c 5 -i 10ms -P %s %s", methods[seed % 5], seed % 2 == 0 ? DST : DST6);
+		(void)snprintf(
+		    topology, sizeof(topology), NET "seed %u; dst: loss=20 dup=1 delay=20 jitter=30ms", seed);
+		net = ping_sim(
+		    topology, "-c 5 -i 10ms -P %s %s", methods[seed % 5], seed % 2 == 0 ? DST : DST6);
 		r = ping_result(net);
 		assert_int_equal(r->sent, 5);
 		assert_true(r->reply_count <= 10);
@@ -226,8 +229,8 @@ check_errors(const char *method, const char *dst, uint8_t type, uint8_t unreach)
 static void
 errors_are_matched_by_the_quoted_probe(void **state)
 {
-	static const char *const all[] = { "icmp-echo", "icmp-time", "tcp-syn", "tcp-ack", "tcp-ack-sport", "tcp-synack",
-		"tcp-rst", "tcp-syn-sport", "udp", "udp-dport", "udp-sport" };
+	static const char *const all[] = { "icmp-echo", "icmp-time", "tcp-syn", "tcp-ack", "tcp-ack-sport",
+		"tcp-synack", "tcp-rst", "tcp-syn-sport", "udp", "udp-dport", "udp-sport" };
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		check_errors(all[i], DST, 11, 3);

@@ -25,7 +25,8 @@ four_echo_requests_one_second_apart_by_default(void **state)
 		assert_true(p->df);
 		assert_addr(&p->src, "192.0.2.100");
 		assert_addr(&p->dst, DST);
-		assert_in_range(sim_packet(net, i)->at, i * NSEC_PER_SEC, i * NSEC_PER_SEC + 5 * NSEC_PER_MSEC);
+		assert_in_range(
+		    sim_packet(net, i)->at, i * NSEC_PER_SEC, i * NSEC_PER_SEC + 5 * NSEC_PER_MSEC);
 	}
 	sim_free(net);
 	(void)state;
@@ -187,8 +188,12 @@ static void
 minus_a_sets_the_number_of_its_method(void **state)
 {
 	static const struct number_row rows[] = {
-		{ "tcp-syn", true, true }, { "tcp-syn-sport", true, true }, { "tcp-rst", true, true },
-		{ "tcp-ack", false, false }, { "tcp-ack-sport", false, false }, { "tcp-synack", false, false },
+		{ "tcp-syn", true, true },
+		{ "tcp-syn-sport", true, true },
+		{ "tcp-rst", true, true },
+		{ "tcp-ack", false, false },
+		{ "tcp-ack-sport", false, false },
+		{ "tcp-synack", false, false },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

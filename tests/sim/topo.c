@@ -78,67 +78,121 @@ answer(const char *text)
 
 /* ---- attributes of a hop ---- */
 
-enum attr {
-	A_FLOW, A_PACKET, A_DELAY, A_JITTER, A_LOSS, A_DROP, A_DUP, A_RATE, A_MTU, A_NHMTU, A_UNREACH, A_MPLS,
-	A_QUOTE, A_QTTL, A_TTL, A_UDP, A_TCP, A_ECHO, A_TIME, A_HOPS,
-};
-
-static const char *const attr_names[] = {
-	[A_FLOW] = "flow", [A_PACKET] = "packet", [A_DELAY] = "delay", [A_JITTER] = "jitter", [A_LOSS] = "loss",
-	[A_DROP] = "drop", [A_DUP] = "dup", [A_RATE] = "rate", [A_MTU] = "mtu", [A_NHMTU] = "nhmtu",
-	[A_UNREACH] = "unreach", [A_MPLS] = "mpls", [A_QUOTE] = "quote", [A_QTTL] = "qttl", [A_TTL] = "ttl",
-	[A_UDP] = "udp", [A_TCP] = "tcp", [A_ECHO] = "echo", [A_TIME] = "time", [A_HOPS] = "hops",
+struct attr {
+	const char *name;
+	void (*set)(struct topo_hop *, const struct attr *, char *value);
+	size_t off;
+	uint32_t max;
 };
 
 static void
-set_in_list(struct topo_hop *h, enum attr a, const char *text)
+set_number(struct topo_hop *h, const struct attr *a, char *value)
 {
-	if (a == A_FLOW || a == A_PACKET) {
-		add_address(h, text);
-		h->pick = a == A_FLOW ? PICK_FLOW : PICK_PACKET;
-	} else if (a == A_DROP) {
-		h->drop |= 1ULL << number(text, 63);
-	} else {
-		if (h->label_count == TOPO_LABELS)
-			fail_msg("topology: too many labels");
-		h->labels[h->label_count++] = number(text, 0xfffff);
-	}
+	uint32_t v = number(value, a->max);
+
+	memcpy((char *)h + a->off, &v, sizeof(v)); /* uint32_t or int32_t, and small */
 }
 
 static void
-set_list(struct topo_hop *h, enum attr a, char *text)
+set_byte(struct topo_hop *h, const struct attr *a, char *value)
+{
+	*((uint8_t *)h + a->off) = (uint8_t)number(value, a->max);
+}
+
+static void
+set_time(struct topo_hop *h, const struct attr *a, char *value)
+{
+	nsec_t v = duration(value);
+
+	memcpy((char *)h + a->off, &v, sizeof(v));
+}
+
+static void
+set_answer(struct topo_hop *h, const struct attr *a, char *value)
+{
+	*((uint8_t *)h + a->off) = answer(value);
+}
+
+/* max is the way to pick one of them */
+static void
+set_addresses(struct topo_hop *h, const struct attr *a, char *value)
 {
 	char *save = NULL;
 
-	for (char *one = strtok_r(text, ",", &save); one != NULL; one = strtok_r(NULL, ",", &save))
-		set_in_list(h, a, one);
+	h->pick = (uint8_t)a->max;
+	for (char *one = strtok_r(value, ",", &save); one != NULL; one = strtok_r(NULL, ",", &save))
+		add_address(h, one);
 }
 
 static void
-set_attr(struct topo_hop *h, enum attr a, char *v)
+set_drops(struct topo_hop *h, const struct attr *a, char *value)
 {
-	switch (a) {
-	case A_FLOW:
-	case A_PACKET:
-	case A_DROP:
-	case A_MPLS: set_list(h, a, v); break;
-	case A_DELAY: h->delay = duration(v); break;
-	case A_JITTER: h->jitter = duration(v); break;
-	case A_LOSS: h->loss = number(v, 100); break;
-	case A_DUP: h->dup = number(v, 100000); break;
-	case A_RATE: h->rate = number(v, 1000000); break;
-	case A_MTU: h->mtu = number(v, 65535); break;
-	case A_NHMTU: h->nhmtu = (int32_t)number(v, 65535); break;
-	case A_UNREACH: h->unreach = (int32_t)number(v, 255); break;
-	case A_QUOTE: h->quote = (int32_t)number(v, 65535); break;
-	case A_QTTL: h->qttl = (int32_t)number(v, 255); break;
-	case A_TTL: h->ttl = (uint8_t)number(v, 255); break;
-	case A_UDP: h->udp = answer(v); break;
-	case A_TCP: h->tcp = answer(v); break;
-	case A_ECHO: h->echo = answer(v); break;
-	case A_TIME: h->time = answer(v); break;
-	case A_HOPS: h->hops = number(v, 255); break;
+	char *save = NULL;
+
+	for (char *one = strtok_r(value, ",", &save); one != NULL; one = strtok_r(NULL, ",", &save))
+		h->drop |= 1ULL << number(one, a->max);
+}
+
+static void
+set_labels(struct topo_hop *h, const struct attr *a, char *value)
+{
+	char *save = NULL;
+
+	for (char *one = strtok_r(value, ",", &save); one != NULL; one = strtok_r(NULL, ",", &save)) {
+		if (h->label_count == TOPO_LABELS)
+			fail_msg("topology: too many labels");
+		h->labels[h->label_count++] = number(one, a->max);
 	}
+}
+
+#define AT(field) offsetof(struct topo_hop, field)
+static const struct attr attrs[] = {
+	{ "flow", set_addresses, 0, PICK_FLOW },
+	{ "packet", set_addresses, 0, PICK_PACKET },
+	{ "drop", set_drops, 0, 63 },
+	{ "mpls", set_labels, 0, 0xfffff },
+	{ "delay", set_time, AT(delay), 0 },
+	{ "jitter", set_time, AT(jitter), 0 },
+	{ "loss", set_number, AT(loss), 100 },
+	{ "dup", set_number, AT(dup), 100000 },
+	{ "rate", set_number, AT(rate), 1000000 },
+	{ "mtu", set_number, AT(mtu), 65535 },
+	{ "nhmtu", set_number, AT(nhmtu), 65535 },
+	{ "unreach", set_number, AT(unreach), 255 },
+	{ "quote", set_number, AT(quote), 65535 },
+	{ "qttl", set_number, AT(qttl), 255 },
+	{ "hops", set_number, AT(hops), 255 },
+	{ "ttl", set_byte, AT(ttl), 255 },
+	{ "udp", set_answer, AT(udp), 0 },
+	{ "tcp", set_answer, AT(tcp), 0 },
+	{ "echo", set_answer, AT(echo), 0 },
+	{ "time", set_answer, AT(time), 0 },
+};
+
+struct flag {
+	const char *name;
+	size_t off;
+};
+
+static const struct flag flags[] = {
+	{ "silent", AT(silent) },
+	{ "nobig", AT(nobig) },
+	{ "block", AT(block) },
+	{ "badid", AT(badid) },
+	{ "noptb", AT(noptb) },
+	{ "echoid", AT(echoid) },
+};
+
+static bool
+take_attr(struct topo_hop *h, const char *name, char *value)
+{
+	for (size_t i = 0; i < sizeof(attrs) / sizeof(attrs[0]); i++) {
+		if (strcmp(name, attrs[i].name) == 0) {
+			attrs[i].set(h, &attrs[i], value);
+			return true;
+		}
+	}
+	return false;
 }
 
 static void
@@ -148,27 +202,17 @@ take_word(struct topo_hop *h, char *word)
 
 	if (eq != NULL) {
 		*eq = '\0';
-		for (size_t i = 0; i < sizeof(attr_names) / sizeof(attr_names[0]); i++) {
-			if (strcmp(word, attr_names[i]) == 0) {
-				set_attr(h, (enum attr)i, eq + 1);
-				return;
-			}
-		}
-		fail_msg("topology: no attribute '%s'", word);
+		if (!take_attr(h, word, eq + 1))
+			fail_msg("topology: no attribute '%s'", word);
+		return;
 	}
-	if (strcmp(word, "silent") == 0)
-		h->silent = true;
-	else if (strcmp(word, "nobig") == 0)
-		h->nobig = true;
-	else if (strcmp(word, "block") == 0)
-		h->block = true;
-	else if (strcmp(word, "badid") == 0)
-		h->badid = true;
-	else if (strcmp(word, "noptb") == 0)
-		h->noptb = true;
-	else if (strcmp(word, "echoid") == 0)
-		h->echoid = true;
-	else if (strcmp(word, "answers") != 0)
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		if (strcmp(word, flags[i].name) == 0) {
+			*((bool *)((char *)h + flags[i].off)) = true;
+			return;
+		}
+	}
+	if (strcmp(word, "answers") != 0)
 		add_address(h, word);
 }
 
@@ -209,7 +253,8 @@ take_ttl(struct topo *t, char **save)
 static void
 take_refusal(struct topo *t, const char *nth, const char *name)
 {
-	static const int known[] = { EPERM, ENETUNREACH, EMSGSIZE, EAGAIN, ENOBUFS, EINVAL, EHOSTUNREACH, ENETDOWN };
+	static const int known[] = { EPERM, ENETUNREACH, EMSGSIZE, EAGAIN, ENOBUFS, EINVAL, EHOSTUNREACH,
+		ENETDOWN };
 
 	for (size_t i = 0; name != NULL && i < sizeof(known) / sizeof(known[0]); i++) {
 		if (strcmp(strerrorname_np(known[i]), name) == 0 && t->refusal_count < TOPO_REFUSALS) {

@@ -32,7 +32,7 @@ enum topo_answer {
 struct topo_hop {
 	bool there; /* has an address, or is the destination */
 	bool silent;
-	uint8_t pick; /* enum topo_pick */
+	uint8_t pick;     /* enum topo_pick */
 	uint8_t count[2]; /* addresses of IPv4, IPv6 */
 	struct addr addrs[2][TOPO_ADDRS];
 	nsec_t delay; /* 0: default */
@@ -41,7 +41,7 @@ struct topo_hop {
 	uint64_t drop; /* bit n: the n-th answer */
 	uint32_t dup;
 	uint32_t rate;
-	uint32_t mtu; /* 0: no limit */
+	uint32_t mtu;  /* 0: no limit */
 	int32_t nhmtu; /* -1: mtu */
 	bool nobig;
 	bool block;

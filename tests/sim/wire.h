@@ -18,7 +18,7 @@ struct wire_ip {
 	uint16_t id;
 	const uint8_t *opts; /* IPv4; a multiple of 4 bytes */
 	uint8_t opts_len;
-	bool frag;	  /* IPv6 fragment header */
+	bool frag;         /* IPv6 fragment header */
 	uint16_t frag_off; /* in 8-byte units */
 	bool more;
 	uint32_t frag_id;

@@ -94,7 +94,8 @@ take_quoted(struct cursor *c, char letter)
 		if (*c->p == '\0')
 			return refuse_option(c, letter, "has a value without its end quote");
 		if (*c->p == '\\' && *++c->p != '\\' && *c->p != quote)
-			return refuse_option(c, letter, "has a backslash before neither a quote nor a backslash");
+			return refuse_option(
+			    c, letter, "has a backslash before neither a quote nor a backslash");
 		if (!put(c, *c->p))
 			return refuse(c, "line too long");
 	}
@@ -154,10 +155,10 @@ refuse_range(const struct cursor *c, const struct arg_spec *row)
 	char lo[32], hi[32];
 
 	if (row->kind == ARG_TIME)
-		return errbuf_set(c->err, -EINVAL, "-%c failed: %s must be within %s - %s", row->letter, row->name,
-		    args_time_text(row->min, lo), args_time_text(row->max, hi));
-	return errbuf_set(c->err, -EINVAL, "-%c failed: %s must be within %lld - %lld", row->letter, row->name,
-	    (long long)row->min, (long long)row->max);
+		return errbuf_set(c->err, -EINVAL, "-%c failed: %s must be within %s - %s", row->letter,
+		    row->name, args_time_text(row->min, lo), args_time_text(row->max, hi));
+	return errbuf_set(c->err, -EINVAL, "-%c failed: %s must be within %lld - %lld", row->letter,
+	    row->name, (long long)row->min, (long long)row->max);
 }
 
 static int
@@ -189,7 +190,8 @@ set_time(const struct cursor *c, const struct arg_spec *row, const struct arg_st
 	uint64_t us = 0;
 	int rc = strnum_time_us(v->p, row->unit_us, &us);
 
-	if (rc == -ERANGE || (rc == 0 && (us > INT64_MAX || (int64_t)us < row->min || (int64_t)us > row->max)))
+	if (rc == -ERANGE ||
+	    (rc == 0 && (us > INT64_MAX || (int64_t)us < row->min || (int64_t)us > row->max)))
 		return refuse_range(c, row);
 	if (rc != 0)
 		return refuse_value(c, row, "a time", v->p);
@@ -423,11 +425,15 @@ args_defaults(const struct arg_spec *rows, void *dst)
 }
 
 int
-args_parse(const struct arg_spec *rows, const char *method, const char *text, void *dst, struct args_given *given,
-    struct args_scratch *scratch, const char **ret_target, struct errbuf *reterr)
+args_parse(const struct arg_spec *rows, const char *method, const char *text, void *dst,
+    struct args_given *given, struct args_scratch *scratch, const char **ret_target, struct errbuf *reterr)
 {
-	struct cursor c = { .rows = rows, .method = method, .p = text, .out = scratch->text,
-		.out_end = scratch->text + sizeof(scratch->text), .err = reterr };
+	struct cursor c = { .rows = rows,
+		.method = method,
+		.p = text,
+		.out = scratch->text,
+		.out_end = scratch->text + sizeof(scratch->text),
+		.err = reterr };
 
 	given->rows = 0;
 	args_defaults(rows, dst);

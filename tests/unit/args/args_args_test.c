@@ -98,7 +98,8 @@ defaults_hold_when_nothing_is_given(void **state)
 static void
 every_kind_of_option_reaches_its_field(void **state)
 {
-	assert_int_equal(parse("-Q -q 3 -w 250ms -U 0x10 -P UDP -O dl -O RAW -S 2001:db8::1 -Z xy -z a -z b  t"), 0);
+	assert_int_equal(
+	    parse("-Q -q 3 -w 250ms -U 0x10 -P UDP -O dl -O RAW -S 2001:db8::1 -Z xy -z a -z b  t"), 0);
 	assert_true(p.o.quiet);
 	assert_false(p.o.multi);
 	assert_int_equal(p.o.attempts, 3);
@@ -231,9 +232,10 @@ static const struct bad bads[] = {
 	{ "-S \x1b[2J t", "-S failed: source '?[2J' is not an address" },
 	{ "-z bad t", "-z failed: bad is bad" },
 	{ "-Z \"abc t", "could not parse trace command: option -Z has a value without its end quote" },
-	{ "-Z \"a\\n\" t",
-	    "could not parse trace command: option -Z has a backslash before neither a quote nor a backslash" },
-	{ "-Z \"a\\", "could not parse trace command: option -Z has a backslash before neither a quote nor a backslash" },
+	{ "-Z \"a\\n\" t", "could not parse trace command: option -Z has a backslash before neither a quote "
+			   "nor a backslash" },
+	{ "-Z \"a\\", "could not parse trace command: option -Z has a backslash before neither a quote nor a "
+		      "backslash" },
 	{ "-Z 'a'b t", "could not parse trace command: option -Z has text behind its end quote" },
 };
 
@@ -288,13 +290,15 @@ help_and_description_come_from_the_rows(void **state)
 	args_help(&b, rows);
 	buf_u8(&b, 0);
 	assert_non_null(strstr((char *)b.p, "  -q attempts           probes per hop (1 - 20, default 2)\n"));
-	assert_non_null(strstr((char *)b.p, "  -w wait               time to wait (1ms - 20s, default 1s)\n"));
+	assert_non_null(
+	    strstr((char *)b.p, "  -w wait               time to wait (1ms - 20s, default 1s)\n"));
 	assert_non_null(strstr((char *)b.p, "kind of probe: udp, icmp (default icmp)\n"));
 	buf_reset(&b);
 	args_describe(&b, rows);
 	buf_u8(&b, 0);
-	assert_non_null(strstr((char *)b.p, "{\"option\":\"-q\",\"name\":\"attempts\",\"kind\":\"number\",\"help\":"
-		"\"probes per hop\",\"min\":1,\"max\":20,\"default\":2,\"repeatable\":false}"));
+	assert_non_null(strstr((char *)b.p,
+	    "{\"option\":\"-q\",\"name\":\"attempts\",\"kind\":\"number\",\"help\":"
+	    "\"probes per hop\",\"min\":1,\"max\":20,\"default\":2,\"repeatable\":false}"));
 	assert_non_null(strstr((char *)b.p, "\"help\":\"say \\\"nothing\\\"\""));
 	assert_non_null(strstr((char *)b.p, "\"words\":[\"udp\",\"icmp\"],\"default\":\"icmp\""));
 	assert_int_equal(b.p[0], '[');

@@ -86,29 +86,33 @@ take_option(void *dst, const char *text, struct errbuf *err)
 		return 0;
 	}
 	if (!word_find(option_flags, text, &flag))
-		return errbuf_set(err, -EINVAL,
-		    "option must be one of dl, dltx, mss=N, nosrc, raw, sockrx, spoof, tbt");
+		return errbuf_set(
+		    err, -EINVAL, "option must be one of dl, dltx, mss=N, nosrc, raw, sockrx, spoof, tbt");
 	o->flags |= flag;
 	return 0;
 }
 
 #define AT(field) .off = offsetof(struct opts, field)
-const struct arg_spec ping_args[] = { /* letter, name, help, kind, where, min, max, default */
-	{ 'A', "number", "TCP acknowledgement number, or sequence number of a SYN or RST; random", ARG_NUM, AT(number),
-	    0, UINT32_MAX, ABSENT },
-	{ 'b', "payload-size", "bytes behind the headers; by method", ARG_NUM, AT(payload_size), 0, UINT16_MAX, ABSENT },
+const struct arg_spec ping_args[] = {
+	/* letter, name, help, kind, where, min, max, default */
+	{ 'A', "number", "TCP acknowledgement number, or sequence number of a SYN or RST; random", ARG_NUM,
+	    AT(number), 0, UINT32_MAX, ABSENT },
+	{ 'b', "payload-size", "bytes behind the headers; by method", ARG_NUM, AT(payload_size), 0,
+	    UINT16_MAX, ABSENT },
 	{ 'B', "payload", "hex bytes that each probe carries", ARG_STR, AT(payload) },
 	{ 'c', "count", "probes to send", ARG_NUM, AT(count), 1, UINT16_MAX, DEFAULT_COUNT },
 	{ 'C', "checksum", "keep the ICMP checksum at this value", ARG_U32, AT(csum), 0, UINT16_MAX, ABSENT },
-	{ 'd', "dport", "destination port (default 33435), or first ICMP sequence number (default 0)", ARG_NUM,
-	    AT(dport), 0, UINT16_MAX, ABSENT },
-	{ 'F', "sport", "source port, or ICMP id; 0: a free one; the program's", ARG_NUM, AT(sport), 0, UINT16_MAX,
-	    ABSENT },
+	{ 'd', "dport", "destination port (default 33435), or first ICMP sequence number (default 0)",
+	    ARG_NUM, AT(dport), 0, UINT16_MAX, ABSENT },
+	{ 'F', "sport", "source port, or ICMP id; 0: a free one; the program's", ARG_NUM, AT(sport), 0,
+	    UINT16_MAX, ABSENT },
 	{ 'i', "wait", "time between probes", ARG_TIME, AT(wait_us), 1000, 20 * SECOND_US, SECOND_US,
 	    .unit_us = SECOND_US },
 	{ 'm', "ttl", "TTL of the probes", ARG_NUM, AT(ttl), 1, 255, DEFAULT_TTL },
-	{ 'M', "mtu", "answer larger replies with packet-too-big; 0: off", ARG_NUM, AT(pmtu), 0, UINT16_MAX, 0 },
-	{ 'o', "replies", "stop after so many answered probes; 0: send all", ARG_NUM, AT(stop_count), 0, UINT16_MAX, 0 },
+	{ 'M', "mtu", "answer larger replies with packet-too-big; 0: off", ARG_NUM, AT(pmtu), 0, UINT16_MAX,
+	    0 },
+	{ 'o', "replies", "stop after so many answered probes; 0: send all", ARG_NUM, AT(stop_count), 0,
+	    UINT16_MAX, 0 },
 	{ 'O', "option", "one of dl, dltx, mss=N, nosrc, raw, sockrx, spoof, tbt", ARG_CALL, .off = 0,
 	    .call = take_option },
 	{ 'p', "pattern", "hex digits to fill the payload with, over and over; zeros", ARG_STR, AT(pattern) },
@@ -117,12 +121,13 @@ const struct arg_spec ping_args[] = { /* letter, name, help, kind, where, min, m
 	{ 'R', "record-route", "send the IPv4 record route option", ARG_FLAG, AT(record_route) },
 	{ 's', "size", "bytes of the whole probe; by method", ARG_NUM, AT(size), 0, UINT16_MAX, ABSENT },
 	{ 'S', "source", "source address", ARG_ADDR, AT(src) },
-	{ 'T', "timestamp", "send the IPv4 timestamp option: tsonly, tsandaddr or tsprespec=a[,b[,c[,d]]]", ARG_STR,
-	    AT(stamps) },
+	{ 'T', "timestamp", "send the IPv4 timestamp option: tsonly, tsandaddr or tsprespec=a[,b[,c[,d]]]",
+	    ARG_STR, AT(stamps) },
 	{ 'U', "userid", "number kept with the result", ARG_U32, AT(userid), 0, UINT32_MAX, 0 },
-	{ 'W', "timeout", "time to wait after the last probe; 1s, or -i when that is longer", ARG_TIME, AT(timeout_us),
-	    1000, 255LL * SECOND_US, ABSENT, .unit_us = SECOND_US },
-	{ 'y', "progress", "report the result so far every so many probes; 0: off", ARG_NUM, AT(progress), 0, 20, 0 },
+	{ 'W', "timeout", "time to wait after the last probe; 1s, or -i when that is longer", ARG_TIME,
+	    AT(timeout_us), 1000, 255LL * SECOND_US, ABSENT, .unit_us = SECOND_US },
+	{ 'y', "progress", "report the result so far every so many probes; 0: off", ARG_NUM, AT(progress), 0,
+	    20, 0 },
 	{ 'z', "tos", "TOS or traffic class", ARG_NUM, AT(tos), 0, 255, 0 },
 	{ 0 },
 };
@@ -250,8 +255,8 @@ set_payload(struct ping_record *rec, const struct arg_str *text, struct errbuf *
 	if (text->p == NULL)
 		return 0;
 	if (strnum_hex(text->p, bytes, sizeof(bytes), &len) != 0)
-		return errbuf_set(err, -EINVAL, "-B failed: payload must be 1 - %d bytes as pairs of hex digits",
-		    PAYLOAD_MAX);
+		return errbuf_set(err, -EINVAL,
+		    "-B failed: payload must be 1 - %d bytes as pairs of hex digits", PAYLOAD_MAX);
 	rec->flags |= PING_FLAG_PAYLOAD;
 	return keep_data(rec, bytes, len);
 }
@@ -346,8 +351,8 @@ set_sizes(struct ping *p, const struct opts *o, struct errbuf *err)
 	if (o->size != ABSENT && o->size < headers + (given ? 0 : least))
 		return refuse_small(err);
 	if (payload < least)
-		return errbuf_set(err, -EINVAL, "-b failed: payload-size must be at least %lld with this payload",
-		    (long long)least);
+		return errbuf_set(err, -EINVAL,
+		    "-b failed: payload-size must be at least %lld with this payload", (long long)least);
 	if (o->size != ABSENT && o->size != headers + payload)
 		return errbuf_set(err, -EINVAL, "specified probe size inconsistent with payload");
 	if (headers + payload > UINT16_MAX)
@@ -422,6 +427,14 @@ fill(struct ping *p, const struct opts *o, struct errbuf *err)
 	return rc;
 }
 
+/* Does its payload hold more than zeros, or may it send more than probes? */
+static bool
+needs_more(const struct opts *o)
+{
+	return o->pmtu != 0 || o->payload.p != NULL || o->pattern.p != NULL ||
+	       (o->flags & PING_FLAG_SPOOF) != 0 || o->method == PING_ICMP_TIME;
+}
+
 /* The options, checked, as a measurement. */
 static int
 make(const struct meas_type *type, const struct opts *o, const struct addr *dst, struct meas **ret,
@@ -432,9 +445,10 @@ make(const struct meas_type *type, const struct opts *o, const struct addr *dst,
 
 	if (rc != 0)
 		return rc;
-	p = calloc(1, sizeof(*p));
+	p = calloc(1, needs_more(o) ? sizeof(struct ping_full) : sizeof(struct ping));
 	if (p == NULL)
 		return errbuf_set(err, -ENOMEM, "out of memory");
+	p->has_more = needs_more(o);
 	task_init(&p->meas.task, &ping_task_ops, 0);
 	p->meas.type = type;
 	p->rec.dst = *dst;

@@ -7,7 +7,7 @@
 #define ICMP_TIME_BYTES 12
 #define TCP_MSS_OPTION_BYTES 4
 
-#define ICMP_ROW(bytes) \
+#define ICMP_ROW(bytes)                                                                                      \
 	.proto = IPPROTO_ICMP, .varies = PING_VARIES_SEQ, .header = 8, .payload = (bytes), .embeds = true
 #define TCP_ROW(flags) .proto = IPPROTO_TCP, .header = 20, .tcp_flags = (flags)
 #define UDP_ROW .proto = IPPROTO_UDP, .header = 8, .payload = 12, .embeds = true
@@ -16,7 +16,7 @@ static const struct ping_kind kinds[PING_METHODS] = {
 	[PING_ICMP_ECHO] = { ICMP_ROW(56) },
 	[PING_TCP_ACK] = { TCP_ROW(TCP_ACK), .number_is_ack = true, .embeds = true },
 	[PING_TCP_ACK_SPORT] = { TCP_ROW(TCP_ACK), .varies = PING_VARIES_SPORT, .number_is_ack = true,
-		.embeds = true },
+	    .embeds = true },
 	[PING_UDP] = { UDP_ROW },
 	[PING_UDP_DPORT] = { UDP_ROW, .varies = PING_VARIES_DPORT },
 	[PING_ICMP_TIME] = { ICMP_ROW(44) },
@@ -64,7 +64,7 @@ bool
 ping_embeds_source(const struct ping_record *rec)
 {
 	return (rec->flags & (PING_FLAG_SPOOF | PING_FLAG_NOSRC)) == PING_FLAG_SPOOF &&
-	    ping_kind_of(rec->method)->embeds;
+	       ping_kind_of(rec->method)->embeds;
 }
 
 uint32_t
@@ -203,7 +203,8 @@ ping_index_direct(const struct ping_record *rec, const struct pkt *p)
 
 	switch ((enum ping_varies)ping_kind_of(rec->method)->varies) {
 	case PING_VARIES_SEQ:
-		if (p->icmp.kind != (rec->method == PING_ICMP_TIME ? ICMP_KIND_TIME_REPLY : ICMP_KIND_ECHO_REPLY))
+		if (p->icmp.kind !=
+		    (rec->method == PING_ICMP_TIME ? ICMP_KIND_TIME_REPLY : ICMP_KIND_ECHO_REPLY))
 			return -1;
 		return by_seq(rec, p->icmp.seq);
 	case PING_VARIES_SPORT:

@@ -23,20 +23,20 @@ enum ping_varies {
 
 /* One kind of probe, commands.md section 4. */
 struct ping_kind {
-	uint8_t proto;	   /* for IPv4; ICMP becomes ICMPv6 */
-	uint8_t varies;	   /* enum ping_varies */
+	uint8_t proto;  /* for IPv4; ICMP becomes ICMPv6 */
+	uint8_t varies; /* enum ping_varies */
 	uint8_t tcp_flags;
-	uint8_t payload;   /* default bytes behind all headers */
-	uint8_t header;	   /* bytes of the transport header */
+	uint8_t payload;    /* default bytes behind all headers */
+	uint8_t header;     /* bytes of the transport header */
 	bool number_is_ack; /* -A is the acknowledgement number, else the sequence number */
-	bool embeds;	   /* carries the real source when it is spoofed */
+	bool embeds;        /* carries the real source when it is spoofed */
 };
 
 /* Where the source port (or ICMP id) comes from. */
 enum ping_port {
 	PING_PORT_DEFAULT = 0, /* the program's; not yet known */
-	PING_PORT_FREE,	       /* any free one, chosen at the start */
-	PING_PORT_SET,	       /* it is in the record */
+	PING_PORT_FREE,        /* any free one, chosen at the start */
+	PING_PORT_SET,         /* it is in the record */
 };
 
 struct ping_toobig {
@@ -49,21 +49,27 @@ struct ping_toobig {
 
 /* What only few pings need while they run. */
 struct ping_more {
-	struct ping_toobig *toobig; /* to be sent, oldest first */
+	struct ping_toobig *toobig;  /* to be sent, oldest first */
 	struct ping_toobig *sending; /* quoted until the next probe */
-	uint8_t *payload; /* when not all zeros; payload_len bytes */
+	uint8_t *payload;            /* when not all zeros; payload_len bytes */
 };
 
 struct ping {
 	struct meas meas; /* first */
 	struct ping_record rec;
-	struct ping_more *more; /* NULL while not needed */
 	uint16_t answered;
-	uint16_t payload_len; /* behind the transport header */
-	uint8_t port;	      /* enum ping_port */
-	uint8_t progress;     /* every so many probes a copy; 0: never */
-	bool number_given;    /* -A */
-	bool due;	      /* the next probe's time has come */
+	uint16_t payload_len;  /* behind the transport header */
+	uint8_t port;          /* enum ping_port */
+	uint8_t progress;      /* every so many probes a copy; 0: never */
+	bool number_given : 1; /* -A */
+	bool due : 1;          /* the next probe's time has come */
+	bool has_more : 1;     /* it is the first part of a struct ping_full */
+};
+
+/* A ping whose options need more than a hundred thousand others should pay for. */
+struct ping_full {
+	struct ping ping; /* first */
+	struct ping_more more;
 };
 
 extern const struct arg_spec ping_args[];
@@ -93,10 +99,11 @@ int32_t ping_index_quoted(const struct ping_record *, const struct pkt *);
 int32_t ping_index_direct(const struct ping_record *, const struct pkt *);
 
 /* probe.c: what leaves. */
+struct ping_more *ping_more(struct ping *);                   /* NULL: it has none */
 int ping_prepare(struct ping *, const struct addr *real_src); /* 0 or -ENOMEM */
 void ping_fill_probe(struct ping *, struct probe *, uint16_t index, const struct instant *);
 int ping_queue_toobig(struct ping *, const struct reply *); /* 0, -ENOMEM, -ENOBUFS */
-bool ping_fill_toobig(struct ping *, struct probe *);	     /* false: none waits */
-void ping_more_free(struct ping_more *);
+bool ping_fill_toobig(struct ping *, struct probe *);       /* false: none waits */
+void ping_more_fini(struct ping_more *);
 
 #endif

@@ -21,12 +21,10 @@
 
 #define TCP_WINDOW 65535
 
-static struct ping_more *
-more_of(struct ping *p)
+struct ping_more *
+ping_more(struct ping *p)
 {
-	if (p->more == NULL)
-		p->more = calloc(1, sizeof(*p->more));
-	return p->more;
+	return p->has_more ? &((struct ping_full *)p)->more : NULL;
 }
 
 static void
@@ -41,14 +39,11 @@ toobig_free_all(struct ping_toobig *t)
 }
 
 void
-ping_more_free(struct ping_more *m)
+ping_more_fini(struct ping_more *m)
 {
-	if (m == NULL)
-		return;
 	toobig_free_all(m->toobig);
 	free(m->sending);
 	free(m->payload);
-	free(m);
 }
 
 /* ---- the payload: commands.md 4.3 ---- */
@@ -79,13 +74,10 @@ ping_prepare(struct ping *p, const struct addr *real_src)
 	const struct ping_record *rec = &p->rec;
 	bool plain = rec->rare == NULL || rec->rare->data_len == 0;
 	size_t skip = ping_prefix_bytes(rec);
-	struct ping_more *more;
+	struct ping_more *more = ping_more(p);
 
-	if (p->payload_len == 0 || (plain && skip == 0))
+	if (more == NULL || p->payload_len == 0 || (plain && skip == 0))
 		return 0; /* zeros, which need no memory */
-	more = more_of(p);
-	if (more == NULL)
-		return -ENOMEM;
 	more->payload = calloc(1, p->payload_len);
 	if (more->payload == NULL)
 		return -ENOMEM;
@@ -165,6 +157,7 @@ ping_fill_probe(struct ping *p, struct probe *pr, uint16_t index, const struct i
 {
 	const struct ping_record *rec = &p->rec;
 	const struct ping_kind *kind = ping_kind_of(rec->method);
+	struct ping_more *more = ping_more(p);
 
 	pr->src = rec->src;
 	pr->dst = rec->dst;
@@ -182,10 +175,10 @@ ping_fill_probe(struct ping *p, struct probe *pr, uint16_t index, const struct i
 		fill_tcp(rec, pr, kind->tcp_flags);
 	fill_ip_options(rec, pr);
 	pr->payload_len = p->payload_len;
-	if (p->more != NULL && p->more->payload != NULL) {
-		pr->payload = p->more->payload;
+	if (more != NULL && more->payload != NULL) {
+		pr->payload = more->payload;
 		if (rec->method == PING_ICMP_TIME)
-			put_originate(p->more->payload, now->wall);
+			put_originate(more->payload, now->wall);
 	}
 }
 
@@ -204,13 +197,13 @@ quote_bytes(const struct reply *r)
 int
 ping_queue_toobig(struct ping *p, const struct reply *r)
 {
-	struct ping_more *more = more_of(p);
+	struct ping_more *more = ping_more(p);
 	struct ping_toobig **at, *t;
 	size_t len = quote_bytes(r);
 	uint32_t waiting = 0;
 
 	if (more == NULL)
-		return -ENOMEM;
+		return -EINVAL; /* it was not asked for */
 	for (at = &more->toobig; *at != NULL; at = &(*at)->next)
 		waiting++;
 	if (waiting >= PING_TOOBIG_MAX)
@@ -229,7 +222,7 @@ ping_queue_toobig(struct ping *p, const struct reply *r)
 bool
 ping_fill_toobig(struct ping *p, struct probe *pr)
 {
-	struct ping_more *more = p->more;
+	struct ping_more *more = ping_more(p);
 	struct ping_toobig *t;
 
 	if (more == NULL)

@@ -48,7 +48,10 @@ claim_of(const struct ping *p, uint16_t port)
 {
 	const struct ping_record *rec = &p->rec;
 	const struct ping_kind *kind = ping_kind_of(rec->method);
-	struct claim c = { .remote = rec->dst, .proto = kind->proto, .local_port = port, .remote_lo = rec->dport,
+	struct claim c = { .remote = rec->dst,
+		.proto = kind->proto,
+		.local_port = port,
+		.remote_lo = rec->dport,
 		.remote_hi = rec->dport };
 
 	if (kind->proto == IPPROTO_ICMP) {
@@ -243,7 +246,9 @@ add_probe(struct ping *p, const struct instant *now)
 	probe = ping_record_add_probe(&p->rec);
 	if (probe == NULL)
 		return -ENOMEM;
-	*probe = (struct ping_probe){ .tx = now->wall, .ip_id = ip_id, .sport = port, .flags = PING_PROBE_PENDING };
+	*probe = (struct ping_probe){
+		.tx = now->wall, .ip_id = ip_id, .sport = port, .flags = PING_PROBE_PENDING
+	};
 	return 0;
 }
 
@@ -255,7 +260,7 @@ send_next(struct task *t, struct probe *pr, const struct instant *now)
 	int rc;
 
 	if (ping_fill_toobig(p, pr)) {
-		if (p->due || p->more->toobig != NULL)
+		if (p->due || ping_more(p)->toobig != NULL)
 			task_want_probe(t);
 		return true;
 	}
@@ -308,7 +313,7 @@ refused(struct task *t, int err, const struct instant *now)
 
 	if (rec->start == 0)
 		rec->start = now->wall;
-	if (p->more != NULL && p->more->sending != NULL)
+	if (p->has_more && ping_more(p)->sending != NULL)
 		return; /* a too-big message, which was a favour */
 	if (rec->sent > 0)
 		rec->sent--;
@@ -411,8 +416,13 @@ add_reply(struct ping_record *rec, const struct reply *r, uint16_t index)
 	pr = ping_record_add_reply(rec);
 	if (pr == NULL)
 		return -ENOMEM;
-	*pr = (struct ping_reply){ .from = pkt->src, .ttl = pkt->ttl, .tos = pkt->tos, .probe = index,
-		.size = pkt->ip_len, .rtt_us = rtt_us(probe->tx, r->rx), .ifname = r->ifname,
+	*pr = (struct ping_reply){ .from = pkt->src,
+		.ttl = pkt->ttl,
+		.tos = pkt->tos,
+		.probe = index,
+		.size = pkt->ip_len,
+		.rtt_us = rtt_us(probe->tx, r->rx),
+		.ifname = r->ifname,
 		.flags = PING_REPLY_TTL | PING_REPLY_TOS | PING_REPLY_DLRX };
 	if (pkt->src.family == ADDR_IP4)
 		pr->flags |= PING_REPLY_IPID | PING_PROBE_IPID;
@@ -464,7 +474,8 @@ static void
 answer(struct task *t, const struct reply *r, const struct instant *now)
 {
 	struct ping *p = ping_of(t);
-	int32_t i = r->quoted != NULL ? ping_index_quoted(&p->rec, r->quoted) : ping_index_direct(&p->rec, r->pkt);
+	int32_t i =
+	    r->quoted != NULL ? ping_index_quoted(&p->rec, r->quoted) : ping_index_direct(&p->rec, r->pkt);
 
 	(void)now;
 	if (i < 0)

@@ -2,6 +2,9 @@
 
 #include "workerd/meas/ping/ping.h"
 
+/* A hundred thousand of these run at once: with malloc's own 8 bytes, 288. */
+_Static_assert(sizeof(struct ping) <= 280, "a running ping has grown");
+
 static const void *
 result(const struct meas *m)
 {
@@ -18,7 +21,8 @@ ping_free(struct meas *m)
 	if (p == NULL)
 		return;
 	ping_record_fini(&p->rec);
-	ping_more_free(p->more);
+	if (p->has_more)
+		ping_more_fini(ping_more(p));
 	free(p);
 }
 
