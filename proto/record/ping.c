@@ -215,6 +215,19 @@ has_extra(const struct ping_reply_extra *x)
 	return x->rr_count != 0 || x->ts_count != 0 || x->has_icmp_times != 0;
 }
 
+/* What a file stores with each reply to a probe: it should be equal in all of
+ * them, the first that has a thing is believed. */
+static void
+merge_probe(struct ping_probe *probe, const struct ping_probe *told, uint8_t reply_flags)
+{
+	if (probe->tx == 0)
+		probe->tx = told->tx;
+	if (probe->ip_id == 0 && (reply_flags & PING_PROBE_IPID) != 0)
+		probe->ip_id = told->ip_id;
+	if (probe->sport == 0)
+		probe->sport = told->sport;
+}
+
 /* One reply, decoded into scratch, joins the record. */
 static int
 keep_reply(struct warts_get *g, struct ping_record *p, struct ping_reply *reply, const struct ping_probe *probe,
@@ -232,8 +245,7 @@ keep_reply(struct warts_get *g, struct ping_record *p, struct ping_reply *reply,
 	if (kept == NULL)
 		return errbuf_set(g->err, -ENOMEM, "out of memory");
 	*kept = *reply;
-	if (p->probes[reply->probe].tx == 0)
-		p->probes[reply->probe] = *probe;
+	merge_probe(&p->probes[reply->probe], probe, reply->flags);
 	if (!has_extra(extra))
 		return 0;
 	kept->extra = malloc(sizeof(*extra));

@@ -104,11 +104,13 @@ probe_ipid_known(const struct field_ctx *c, const struct field *f)
 	return (reply_of(c)->flags & PING_PROBE_IPID) != 0;
 }
 
+/* Absent means the ICMP of the target's family. */
 static bool
-not_icmp_method(const struct field_ctx *c, const struct field *f)
+proto_needed(const struct field_ctx *c, const struct field *f)
 {
 	(void)f;
-	return !ping_method_is_icmp(rec_of(c)->method);
+	return !ping_method_is_icmp(rec_of(c)->method) ||
+	    reply_of(c)->proto != (to_ip4(c) ? IPPROTO_ICMP : IPPROTO_ICMPV6);
 }
 
 static bool
@@ -384,7 +386,7 @@ static const struct field fields[] = {
 	    .get = get_ipid16 },
 	[9] = { "probe_ipid", FK_U16, MEMBER(BASE_PROBE, ping_probe, ip_id), .when = probe_ipid_known,
 	    .json_when = probe_ipid_known },
-	[10] = { .kind = FK_U8, MEMBER(BASE_SELF, ping_reply, proto), .when = not_icmp_method },
+	[10] = { .kind = FK_U8, MEMBER(BASE_SELF, ping_reply, proto), .when = proto_needed },
 	[11] = { "tcp_flags", FK_U8, MEMBER(BASE_SELF, ping_reply, tcp_flags), .when = is_tcp,
 	    .json_when = is_tcp },
 	[12] = { "from", FK_ADDR, MEMBER(BASE_SELF, ping_reply, from) },

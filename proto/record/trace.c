@@ -278,16 +278,19 @@ put_rest(struct warts_put *w, const struct field_ctx *c)
 	return trace_put_attrs(w, c);
 }
 
-/* Defaults and limits of warts.md sections 9.1 and 21. The 2021 tools do not
- * mind a decreasing TTL, the 2026 ones do; sorted, both read what we write. */
+/* Defaults and limits of warts.md sections 9.1 and 21. */
 static int
 check_hops(struct warts_get *g, struct trace_record *t)
 {
 	uint8_t highest = 0;
 
-	trace_leg_sort(&t->leg);
-	if (t->leg.reply_count > 0)
-		highest = trace_reply_ttl(&t->leg, &t->leg.replies[t->leg.reply_count - 1]);
+	for (uint16_t i = 0; i < t->leg.reply_count; i++) {
+		uint8_t ttl = trace_reply_ttl(&t->leg, &t->leg.replies[i]);
+
+		if (ttl < highest)
+			return errbuf_set(g->err, -EBADMSG, "a hop at TTL %u behind TTL %u", ttl, highest);
+		highest = ttl;
+	}
 	if (t->hop_count == 0)
 		t->hop_count = highest;
 	if (t->hop_count < highest || t->hop_count > UINT8_MAX)
