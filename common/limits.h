@@ -8,8 +8,10 @@
 
 /* ---- control connections ---- */
 
-/* Connections at once; one more is told so and closed. */
-#define CTL_CONNS_MAX 2048
+/* Connections at once, and those of one user who is no operator (all of TCP are
+ * one such user); one more is told so and closed. */
+#define CTL_CONNS_MAX 3072
+#define CTL_CONNS_UID_MAX 2048
 
 /* Bytes taken from one connection per wake-up, so that one client's flood of
  * commands does not delay others' probes by more than about a millisecond. */
@@ -25,8 +27,15 @@
 #define CTL_OUT_MARK (512 * 1024)
 #define CTL_OUT_MAX (32 * 1024 * 1024)
 
+/* Output waiting in all connections together; beyond it those above the mark
+ * are cut. */
+#define CTL_OUT_TOTAL (128 * 1024 * 1024)
+
 /* Memory that an emptied output buffer keeps. */
-#define CTL_OUT_KEEP (64 * 1024)
+#define CTL_OUT_KEEP (8 * 1024)
+
+/* Tasks that one connection may have running, if it asks for no window. */
+#define CTL_RUNNING_MAX 1000000
 
 /* Tasks of a vanished client that are ended in one run of the loop. */
 #define CTL_DROP_BATCH 512

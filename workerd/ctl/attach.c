@@ -338,7 +338,7 @@ attach_new(struct session *s, const struct attach_options *o)
 	idtab_init(&a->ids);
 	source_init(&a->source, s->env->engine, &attach_source_ops, o->priority);
 	a->source.pps = o->pps;
-	a->source.window = o->window;
+	a->source.window = o->window == 0 || o->window > s->env->running_max ? s->env->running_max : o->window;
 	a->name = copy_text(o->name);
 	a->descr = copy_text(o->descr);
 	a->monitor = copy_text(o->monitor);

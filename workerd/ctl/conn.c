@@ -98,6 +98,19 @@ output(struct conn *c)
 	c->blocked = false;
 }
 
+/* Its part of what all connections hold, which has a bound of its own. */
+static void
+account(struct conn *c)
+{
+	struct session *s = &c->session;
+	size_t now = s->cut ? 0 : session_unsent(s);
+
+	c->ctl->unsent += now - c->unsent;
+	c->unsent = now;
+	if (c->ctl->unsent > c->ctl->env.out_total && now > CTL_OUT_MARK)
+		session_cut(s, "too much output waits in all connections");
+}
+
 /* ---- the end ---- */
 
 static void
@@ -147,6 +160,7 @@ dispose(struct conn *c)
 	struct ctl *ctl = c->ctl;
 	bool private = c->private;
 
+	ctl->unsent -= c->unsent;
 	session_fini(&c->session);
 	unlink_conn(c);
 	c->fd = -2;
@@ -219,6 +233,7 @@ conn_attend(struct conn *c)
 		input(c, false);
 	if (!s->cut && !c->blocked)
 		output(c);
+	account(c);
 	if (lives(s))
 		watch(c);
 	if (lives(s))

@@ -20,6 +20,7 @@ struct conn {
 	struct conn *attend_next;
 	char *kept; /* received and not yet used; NULL: nothing */
 	size_t kept_len;
+	size_t unsent; /* its part of ctl.unsent */
 	int fd; /* -1: closed */
 	int events; /* what poll waits for */
 	bool attending; /* in the list of those to look at */

@@ -28,6 +28,7 @@ struct ctl {
 	struct conn *attend; /* to look at before the loop sleeps */
 	uv_idle_t idle;	     /* active while attend is not empty */
 	uv_timer_t retry;    /* when accepting failed for lack of something */
+	size_t unsent; /* output that waits, in all connections */
 	uint32_t conn_count;
 	uint32_t handles; /* not yet closed */
 	uint32_t privates; /* connections given to us so far */

@@ -42,6 +42,19 @@ name_conn(const struct listener *l, const union peer *peer, char name[CTL_NAME_M
 	}
 }
 
+/* One user's connections must leave room for others'. */
+static bool
+over_its_share(const struct ctl *ctl, const struct session *s)
+{
+	uint32_t n = 0;
+
+	if (session_operator(s))
+		return false;
+	for (const struct conn *c = ctl->conns; c != NULL; c = c->next)
+		n += c->session.uid == s->uid;
+	return n > ctl->env.conns_uid_max;
+}
+
 static void
 serve(struct listener *l, int fd, const union peer *peer)
 {
@@ -66,6 +79,10 @@ serve(struct listener *l, int fd, const union peer *peer)
 	c->session.with_id = l->with_id;
 	if (l->path[0] != '\0')
 		conn_identify(c);
+	if (over_its_share(ctl, &c->session)) {
+		session_reply(&c->session, "ERR too many connections of this user");
+		c->session.closing = true;
+	}
 }
 
 static void

@@ -26,7 +26,8 @@ session_env_init(struct session_env *env, const struct ctl_config *cfg, struct e
 {
 	uint32_t n = count_types(cfg->types);
 
-	*env = (struct session_env){ .cfg = *cfg, .engine = engine };
+	*env = (struct session_env){ .cfg = *cfg, .engine = engine, .running_max = CTL_RUNNING_MAX,
+		.conns_uid_max = CTL_CONNS_UID_MAX, .out_total = CTL_OUT_TOTAL };
 	buf_init(&env->scratch, 0);
 	if (cfg->monitor != NULL)
 		(void)snprintf(env->monitor, sizeof(env->monitor), "%s", cfg->monitor);

@@ -24,6 +24,9 @@ struct session_env {
 	struct engine *engine;
 	struct meas_env *envs; /* beside cfg.types */
 	struct buf scratch;    /* one record */
+	uint32_t running_max;  /* CTL_RUNNING_MAX; tests reach less */
+	uint32_t conns_uid_max;
+	size_t out_total;
 	char monitor[CTL_MONITOR_MAX]; /* "": none set */
 	char command[CTL_COMMAND_MAX];
 };

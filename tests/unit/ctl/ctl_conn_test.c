@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -7,6 +8,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -14,6 +16,7 @@
 
 #include "common/limits.h"
 #include "tests/unit/ctl/room.h"
+#include "workerd/ctl/ctl_priv.h"
 
 static int
 connect_pair(struct room *r)
@@ -56,6 +59,21 @@ count(const char *text, const char *what)
 	for (const char *p = text; (p = strstr(p, what)) != NULL; p += strlen(what))
 		n++;
 	return n;
+}
+
+/* So many lines as fast as they are taken; answers are not read. */
+static void
+send_lines(struct room *r, int fd, const char *line, uint32_t n)
+{
+	size_t len = strlen(line);
+
+	for (uint32_t i = 0; i < n;) {
+		if (send(fd, line, len, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)len)
+			i++;
+		else
+			room_spin(r);
+	}
+	room_spin(r);
 }
 
 static void
@@ -325,6 +343,7 @@ too_many_connections_are_told_so(void **state)
 		free(fds);
 		skip();
 	}
+	r->ctl->env.conns_uid_max = CTL_CONNS_MAX;
 	room_listen(r, CTL_FORM_PLAIN);
 	for (int i = 0; i <= CTL_CONNS_MAX; i++) {
 		fds[i] = connect_unix(r);
@@ -346,6 +365,86 @@ too_many_connections_are_told_so(void **state)
 	for (int i = 0; i < CTL_CONNS_MAX; i++)
 		(void)close(fds[i]);
 	free(fds);
+}
+
+static void
+one_user_cannot_take_all_connections(void **state)
+{
+	struct room *r = *state;
+	int fds[4];
+	bool end;
+
+	r->ctl->env.conns_uid_max = 2;
+	room_listen(r, CTL_FORM_PLAIN);
+	assert_int_equal(chmod(r->path, 0666), 0);
+	if (getuid() == 0)
+		assert_int_equal(seteuid(65534), 0);
+	for (int i = 0; i < 3; i++)
+		fds[i] = connect_unix(r);
+	if (getuid() == 0)
+		assert_int_equal(seteuid(0), 0);
+	assert_string_equal(hear(r, fds[2], &end), "ERR too many connections of this user\n");
+	assert_true(end);
+	say(fds[1], "get pid\n");
+	assert_string_equal(hear(r, fds[1], &end), "OK pid 4711\n");
+	for (int i = 0; i < 3; i++)
+		(void)close(fds[i]);
+	if (getuid() != 0)
+		return;
+	fds[3] = connect_unix(r);
+	say(fds[3], "get pid\n");
+	assert_string_equal(hear(r, fds[3], &end), "OK pid 4711\n");
+	(void)close(fds[3]);
+}
+
+/* Four that do not read, each far below its own bound. */
+static void
+output_of_all_connections_has_a_bound(void **state)
+{
+	struct room *r = *state;
+	int fds[4], reader = connect_pair(r);
+
+	r->ctl->env.out_total = 2 * 1024 * 1024;
+	for (int i = 0; i < 4; i++) {
+		fds[i] = connect_pair(r);
+		say(fds[i], "attach\n");
+		send_lines(r, fds[i], "wait 192.0.2.1\n", 8000);
+	}
+	assert_int_equal(engine_running(r->net.engine), 32000);
+	assert_int_equal(r->clients_done, 0);
+	mock_net_run(&r->net, 3601 * NSEC_PER_SEC);
+	for (int i = 0; i < 50; i++)
+		room_spin(r);
+	assert_in_range(r->clients_done, 1, 3);
+	assert_true(r->ctl->unsent <= r->ctl->env.out_total);
+	say(reader, "get pid\n");
+	assert_string_equal(hear(r, reader, NULL), "OK pid 4711\n");
+	for (int i = 0; i < 4; i++)
+		(void)close(fds[i]);
+	(void)close(reader);
+}
+
+static void
+a_thousand_attached_clients_cost_little(void **state)
+{
+	struct room *r = *state;
+	size_t before, each;
+	int fds[1000];
+
+	if (setrlimit(RLIMIT_NOFILE, &(struct rlimit){ 4096, 4096 }) != 0)
+		skip();
+	before = mallinfo2().uordblks;
+	for (int i = 0; i < 1000; i++) {
+		fds[i] = connect_pair(r);
+		say(fds[i], "attach\nnow 192.0.2.1\n");
+		(void)hear(r, fds[i], NULL);
+	}
+	each = (mallinfo2().uordblks - before) / 1000;
+	assert_true(each < CTL_OUT_KEEP + 4096);
+	for (int i = 0; i < 1000; i++)
+		(void)close(fds[i]);
+	room_spin(r);
+	assert_int_equal(r->clients_done, 1000);
 }
 
 static void
@@ -393,6 +492,9 @@ main(void)
 		T(a_listener_has_a_data_form_and_the_client_may_override_it),
 		T(connections_are_named_by_path_and_count),
 		T(too_many_connections_are_told_so),
+		T(one_user_cannot_take_all_connections),
+		T(output_of_all_connections_has_a_bound),
+		T(a_thousand_attached_clients_cost_little),
 		T(running_out_of_descriptors_is_survived),
 	};
 

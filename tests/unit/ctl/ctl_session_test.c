@@ -314,6 +314,17 @@ a_session_has_its_own_window_and_pace(void **state)
 	assert_int_equal(engine_running(t->net.engine), 2);
 }
 
+static void
+a_session_without_a_window_has_a_bound_still(void **state)
+{
+	struct talk *t = *state;
+
+	t->env.running_max = 2;
+	(void)talk_say(t, "attach\n");
+	(void)talk_say(t, "wait 192.0.2.1\nwait 192.0.2.2\nwait 192.0.2.3\n");
+	assert_int_equal(engine_running(t->net.engine), 2);
+}
+
 /* ---- hostile ---- */
 
 static void
@@ -573,6 +584,7 @@ main(void)
 		T(done_brings_the_rest_and_the_end),
 		T(done_needs_its_four_letters),
 		T(a_session_has_its_own_window_and_pace),
+		T(a_session_without_a_window_has_a_bound_still),
 		T(an_invalid_character_ends_an_interactive_session),
 		T(an_invalid_character_ends_an_attached_one_as_done_does),
 		T(an_endless_line_ends_the_session),
