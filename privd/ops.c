@@ -27,9 +27,6 @@ op_hello(struct privd *privd, const union pp_body *request, struct op_answer *an
 	    (privd->firewall.egress ? PP_HELLO_EGRESS_GUARD : 0u);
 	hello->max_pps = policy->max_pps;
 	hello->listeners = privd->listeners;
-	/* Above the usual ephemeral range's start, and not every host's the same. */
-	hello->sport = 0x8000u | ((uint32_t)getpid() & 0x7fffu);
-	hello->icmp_id = hello->sport;
 	return 0;
 }
 

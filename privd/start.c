@@ -131,16 +131,18 @@ worker_find(char *path, size_t cap)
 	static const char *const places[] = { "%s/vantage-workerd", "%s/../workerd/vantage-workerd",
 		VANTAGE_LIBEXECDIR "/vantage-workerd" };
 	char self[512];
+	const char *dir;
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
 	if (n <= 0)
 		return -ENOENT;
 	self[n] = '\0';
+	dir = dirname(self); /* changes self: once only */
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		const char *percent = strchr(places[i], '/');
 
 		if (places[i][0] == '%')
-			(void)snprintf(path, cap, "%s%s", dirname(self), percent);
+			(void)snprintf(path, cap, "%s%s", dir, percent);
 		else
 			(void)snprintf(path, cap, "%s", places[i]);
 		if (access(path, X_OK) == 0)

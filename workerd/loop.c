@@ -1,8 +1,10 @@
 #include "workerd/loop.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -58,11 +60,19 @@ io_port_release(void *ctx, uint8_t proto, uint16_t port)
 	ports_release(&l->ports, proto, port);
 }
 
+/* From the kernel, a pool at a time. Not arc4random: it asks for our process
+ * id each time, to notice a fork. */
 static uint32_t
 io_random(void *ctx)
 {
-	(void)ctx;
-	return arc4random();
+	struct loop *l = ctx;
+
+	if (l->random_left == 0) {
+		while (getrandom(l->random, sizeof(l->random), 0) != (ssize_t)sizeof(l->random))
+			;
+		l->random_left = sizeof(l->random) / sizeof(l->random[0]);
+	}
+	return l->random[--l->random_left];
 }
 
 /* ---- the timer ---- */
@@ -185,6 +195,19 @@ watch(struct loop *l, uv_poll_t *h, int fd, uv_poll_cb cb)
 	return rc != 0 ? rc : uv_poll_start(h, UV_READABLE | UV_DISCONNECT, cb);
 }
 
+/* libuv makes what it watches non-blocking, but questions to privd wait for
+ * their answer. */
+static int
+watch_privd(struct loop *l, int fd)
+{
+	int rc = watch(l, &l->privd, fd, on_privd), flags;
+
+	if (rc != 0)
+		return rc;
+	flags = fcntl(fd, F_GETFL);
+	return flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0 ? -errno : 0;
+}
+
 static int
 watch_all(struct loop *l, const struct loop_fds *fds)
 {
@@ -194,7 +217,7 @@ watch_all(struct loop *l, const struct loop_fds *fds)
 	if ((rc = watch(l, &l->ring, fds->ring, on_ring)) != 0 ||
 	    (rc = watch(l, &l->timer, l->timerfd, on_timer)) != 0 ||
 	    (rc = watch(l, &l->routes, fds->route, on_routes)) != 0 ||
-	    (rc = watch(l, &l->privd, fds->privd, on_privd)) != 0 ||
+	    (rc = watch_privd(l, fds->privd)) != 0 ||
 	    (rc = uv_check_init(&l->uv, &l->after)) != 0 || (rc = uv_check_start(&l->after, on_after)) != 0 ||
 	    (rc = uv_idle_init(&l->uv, &l->again)) != 0 ||
 	    (rc = uv_signal_init(&l->uv, &l->sigterm)) != 0 ||

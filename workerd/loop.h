@@ -30,6 +30,8 @@ struct loop {
 	int timerfd;
 	nsec_t armed; /* when the timer fires (mono); INT64_MAX: not */
 	bool privd_gone;
+	uint32_t random_left;
+	uint32_t random[64]; /* at most 256 bytes come whole, getrandom(2) */
 	void (*on_stop)(struct loop *); /* a signal, or privd's end */
 	void *user;	  /* main's */
 	struct rx rx;

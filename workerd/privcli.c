@@ -106,8 +106,6 @@ privcli_hello(struct privcli *cli, struct privcli_facts *ret, struct errbuf *ret
 		return errbuf_set(reterr, rc, "vantage-privd does not answer: %s", strerror(-rc));
 	*ret = (struct privcli_facts){ .max_pps = hello->max_pps,
 		.listeners = hello->listeners,
-		.sport = (uint16_t)hello->sport,
-		.icmp_id = (uint16_t)hello->icmp_id,
 		.has_client = (hello->flags & PP_HELLO_CLIENT) != 0,
 		.spoof = (hello->flags & PP_HELLO_SPOOF) != 0,
 		.local = (hello->flags & PP_HELLO_LOCAL) != 0,

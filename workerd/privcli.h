@@ -29,8 +29,6 @@ struct privcli {
 struct privcli_facts {
 	uint32_t max_pps;
 	uint32_t listeners;
-	uint16_t sport; /* good defaults, not reserved yet */
-	uint16_t icmp_id;
 	bool has_client; /* serve it, then end */
 	bool spoof;	 /* sources that are not this host's may be used */
 	bool local;	 /* this host's own addresses may be probed */

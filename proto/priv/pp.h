@@ -47,8 +47,6 @@ struct pp_hello_answer {
 	uint32_t flags;
 	uint32_t max_pps;
 	uint32_t listeners;
-	uint32_t sport;	  /* a good default source port, not reserved yet */
-	uint32_t icmp_id; /* the same for ICMP */
 };
 
 struct pp_open_raw {
@@ -77,7 +75,7 @@ union pp_body {
 	struct pp_echo echo;
 };
 
-#define PP_FIELDS_MAX 5
+#define PP_FIELDS_MAX 3
 #define PP_LISTENERS_MAX 8
 #define PP_ERRNO_MAX 4095
 /* The longest record: id, errno, fields. One byte more tells a longer one. */
