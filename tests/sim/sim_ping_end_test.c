@@ -238,6 +238,50 @@ replies_to_what_was_not_sent_are_nobodys(void **state)
 	(void)state;
 }
 
+/* The first probe leaves 5 us after the beginning. */
+static void
+round_trips_are_rounded_to_the_microsecond(void **state)
+{
+	static const nsec_t at[] = { 1500499, 1500500 };
+	static const uint32_t rtt[] = { 1495, 1496 };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct sim *net = sim_new("dst: silent");
+		uint8_t packet[WIRE_MAX];
+
+		sim_inject(net, at[i], packet, (uint16_t)forge(packet, 0, 0x1234, 0));
+		sim_run(net, "ping -c 1 " DST);
+		assert_int_equal(ping_result(net)->reply_count, 1);
+		assert_int_equal(ping_result(net)->replies[0].rtt_us, rtt[i]);
+		sim_free(net);
+	}
+	(void)state;
+}
+
+/* Another program's request may have our ICMP id. */
+static void
+errors_about_another_kind_of_request_are_nobodys(void **state)
+{
+	static const uint8_t quoted[] = { 8, 13, 0 };
+
+	for (size_t i = 0; i < sizeof(quoted); i++) {
+		struct sim *net = sim_new("dst: silent");
+		struct wire_ip ip = { .proto = IPPROTO_ICMP, .ttl = 64 };
+		uint8_t packet[WIRE_MAX], seg[100] = { 11 };
+
+		(void)forge(seg + 8, quoted[i], 0x1234, 0);
+		/* as it left: from us to the destination */
+		memcpy(seg + 8 + 12, (uint8_t[]){ 192, 0, 2, 100, 198, 51, 100, 9 }, 8);
+		(void)addr_parse("192.0.2.1", &ip.src);
+		(void)addr_parse("192.0.2.100", &ip.dst);
+		sim_inject(net, NSEC_PER_MSEC, packet, (uint16_t)wire_packet(packet, &ip, seg, 36, 2));
+		sim_run(net, "ping -c 1 " DST);
+		assert_int_equal(ping_result(net)->reply_count, quoted[i] == 8);
+		sim_free(net);
+	}
+	(void)state;
+}
+
 static uint32_t
 roll(uint32_t *rng)
 {
@@ -301,6 +345,8 @@ main(void)
 		cmocka_unit_test(a_full_queue_is_tried_again),
 		cmocka_unit_test(a_halt_keeps_what_there_is),
 		cmocka_unit_test(replies_to_what_was_not_sent_are_nobodys),
+		cmocka_unit_test(round_trips_are_rounded_to_the_microsecond),
+		cmocka_unit_test(errors_about_another_kind_of_request_are_nobodys),
 		cmocka_unit_test(mangled_packets_break_nothing),
 	};
 

@@ -141,8 +141,10 @@ duplicates_are_all_kept(void **state)
 	const struct ping_record *r = ping_result(net);
 
 	assert_int_equal(r->reply_count, 8);
-	for (uint32_t i = 0; i < 8; i++)
+	for (uint32_t i = 0; i < 8; i++) {
 		assert_int_equal(r->replies[i].probe, i / 4);
+		assert_int_equal(r->replies[i].rtt_us, 4000 + i % 4 * 10); /* in the order of arrival */
+	}
 	sim_free(net);
 	(void)state;
 }

@@ -112,9 +112,9 @@ by_seq(const struct ping_record *rec, uint16_t seq)
 static int32_t
 by_dport(const struct ping_record *rec, uint16_t dport)
 {
-	uint32_t index = (uint32_t)dport - rec->dport;
+	uint32_t index = (uint32_t)dport - rec->dport; /* a lower port wraps, beyond any count */
 
-	return dport >= rec->dport && index < rec->sent ? (int32_t)index : -1;
+	return index < rec->sent ? (int32_t)index : -1;
 }
 
 /* Ports go up by one, unless another program had one of them. */
