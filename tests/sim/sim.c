@@ -68,6 +68,7 @@ struct sim {
 	void *shared[TYPES_MAX];
 	uint32_t progress;
 	int32_t ports_held;
+	struct addr via;
 	sim_hook hook;
 	void *hook_ctx;
 	struct buf json;
@@ -202,9 +203,9 @@ io_send(void *ctx, struct engine_packet *p, uint32_t count)
 static int
 io_route(void *ctx, const struct addr *dst, const struct addr *via, struct route *ret)
 {
-	const struct sim *s = ctx;
+	struct sim *s = ctx;
 
-	(void)via;
+	s->via = via != NULL ? *via : (struct addr){ 0 };
 	if (s->topo.noroute)
 		return -ENETUNREACH;
 	*ret =
@@ -531,6 +532,12 @@ uint32_t
 sim_progress(const struct sim *s)
 {
 	return s->progress;
+}
+
+const struct addr *
+sim_route_via(const struct sim *s)
+{
+	return &s->via;
 }
 
 uint32_t

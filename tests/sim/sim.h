@@ -89,6 +89,7 @@ const struct sim_packet *sim_packet(const struct sim *, uint32_t n);
 
 nsec_t sim_now(const struct sim *);        /* since the simulator began */
 uint32_t sim_progress(const struct sim *); /* in-progress copies so far */
+const struct addr *sim_route_via(const struct sim *); /* of the last route asked for */
 uint32_t sim_ports_held(const struct sim *);
 const struct engine_stats *sim_stats(const struct sim *);
 

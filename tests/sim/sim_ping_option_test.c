@@ -215,6 +215,7 @@ minus_r_hands_probes_to_the_router(void **state)
 	assert_addr(&sim_packet(net, 0)->to, "192.0.2.254");
 	assert_addr(&ping_probe(net, 0)->dst, DST);
 	assert_addr(&ping_result(net)->rare->router, "192.0.2.254");
+	assert_addr(sim_route_via(net), "192.0.2.254");
 	sim_free(net);
 	(void)state;
 }
@@ -286,18 +287,18 @@ parameters_are_recorded_as_given(void **state)
 static void
 ipids_are_fresh_and_never_zero(void **state)
 {
-	struct sim *net = ping_sim(NET, "-c 5000 -i 1ms -W 1ms " DST);
+	struct sim *net = ping_sim(NET, "-c 60000 -i 1ms -W 1ms " DST);
 	const struct ping_record *r = ping_result(net);
 	uint32_t same = 0;
 
-	for (uint32_t i = 0; i < 5000; i++) {
+	for (uint32_t i = 0; i < 60000; i++) {
 		assert_int_not_equal(r->probes[i].ip_id, 0);
 		assert_int_equal(r->probes[i].ip_id, ping_probe(net, i)->ip_id);
 		for (uint32_t k = i < 5 ? 0 : i - 5; k < i; k++)
 			assert_int_not_equal(r->probes[i].ip_id, r->probes[k].ip_id);
 		same += i > 0 && r->probes[i].ip_id == r->probes[i - 1].ip_id + 1;
 	}
-	assert_true(same < 10); /* random, not counting */
+	assert_true(same < 20); /* random, not counting */
 	sim_free(net);
 	(void)state;
 }
