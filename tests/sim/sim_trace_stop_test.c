@@ -108,11 +108,11 @@ unreachable_ends_with_its_code(void **state)
 static void
 too_big_in_ipv6_ends_with_its_type(void **state)
 {
-	char command[4096] = "trace -p ";
+	char zeros[2801], command[4096];
 
-	for (int i = 0; i < 1400; i++)
-		strcat(command, "00");
-	strcat(command, " " DST6);
+	memset(zeros, '0', 2800);
+	zeros[2800] = '\0';
+	(void)snprintf(command, sizeof(command), "trace -p %s " DST6, zeros);
 	stops("ttl 1: 2001:db8::1; ttl 2: 2001:db8::2 mtu=1280", command, TRACE_STOP_ICMP, 2, 3);
 	(void)state;
 }

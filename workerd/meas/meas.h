@@ -47,6 +47,8 @@ struct meas_type {
 
 	void *(*shared_new)(void);    /* may be NULL */
 	void (*shared_free)(void *); /* may be NULL */
+	/* Empties the part of it that has this name (lss-clear): 0, or -ENOENT. */
+	int (*shared_clear)(void *, const char *name); /* may be NULL */
 };
 
 /* The registry, sorted by name, NULL at the end; made by meson from meas_names. */

@@ -31,4 +31,5 @@ const struct meas_type trace_type = {
 	.free = trace_free,
 	.shared_new = stopsets_new,
 	.shared_free = stopsets_free,
+	.shared_clear = stopsets_clear,
 };
