@@ -438,33 +438,30 @@ add_reply(struct ping_record *rec, const struct reply *r, uint16_t index)
 	return 0;
 }
 
-/* commands.md 4.5, the too-big trick: what counts is a reply in fragments, and
- * anything but an echo reply before the first of those means there will be
- * none. Returns whether the reply counts. */
+/* commands.md 4.5, the too-big trick: what counts is an echo reply in fragments.
+ * One that is whole comes before our too-big has arrived; anything else before
+ * the first fragment means that there will be none. */
 static bool
-tbt_counts(struct ping *p, const struct reply *r)
+counts(struct ping *p, const struct reply *r)
 {
 	bool echo = r->quoted == NULL && r->pkt->icmp.kind == ICMP_KIND_ECHO_REPLY;
 
 	if ((p->rec.flags & PING_FLAG_TBT) == 0 || (echo && r->pkt->frag))
 		return true;
-	return !echo;
+	if (!echo && p->answered == 0)
+		end(p, PING_STOP_COMPLETED);
+	return false;
 }
 
 static void
 count_reply(struct ping *p, const struct reply *r, uint16_t index)
 {
 	struct ping_record *rec = &p->rec;
-	bool tbt = (rec->flags & PING_FLAG_TBT) != 0;
+	bool first = (rec->probes[index].flags & PING_PROBE_PENDING) != 0;
 
-	if (tbt && !(r->quoted == NULL && r->pkt->frag)) {
-		if (p->answered == 0)
-			end(p, PING_STOP_COMPLETED);
-		return;
-	}
-	if ((rec->probes[index].flags & PING_PROBE_PENDING) == 0)
-		return; /* another reply to the same probe */
 	rec->probes[index].flags &= (uint8_t)~PING_PROBE_PENDING;
+	if (!counts(p, r) || !first)
+		return;
 	p->answered++;
 	if (rec->stop_count != 0 && p->answered >= rec->stop_count)
 		end(p, PING_STOP_COMPLETED);
@@ -485,8 +482,6 @@ answer(struct task *t, const struct reply *r, const struct instant *now)
 	if (p->rec.pmtu != 0 && r->quoted == NULL && r->pkt->ip_len > p->rec.pmtu &&
 	    ping_queue_toobig(p, r) == 0)
 		task_want_probe(t);
-	if (!tbt_counts(p, r))
-		return;
 	if (add_reply(&p->rec, r, (uint16_t)i) == 0)
 		count_reply(p, r, (uint16_t)i);
 }
