@@ -12,6 +12,8 @@ warts_get_time(struct warts_get *g, int64_t *ret_wall_ns)
 	uint32_t sec = rd_u32(&g->rd);
 	uint32_t usec = rd_u32(&g->rd);
 
+	if (usec > 999999)
+		usec = 999999; /* no reason to give up the file */
 	*ret_wall_ns = sec * NSEC_PER_SEC + usec * NSEC_PER_USEC;
 	return 0;
 }
