@@ -44,8 +44,6 @@ TRACES = {
         zip(("proto", "type"), ECHO[af]), code=0, id=40003, icmp_seq=i)),
     "icmp-paris": ("-P icmp-paris -s 40004 -d 4660", lambda af, i: dict(
         zip(("proto", "type"), ECHO[af]), code=0, id=40004, icmp_seq=i, sum=4660)),
-    "icmp-paris-default-sum": ("-P icmp-paris -s 40005", lambda af, i: dict(
-        id=40005, icmp_seq=i, sum=40005)),
     "tcp": ("-P tcp -s 40006 -d 80", lambda af, i: dict(
         {"flow": i + 1} if af == 6 else {}, proto="tcp", sport=40006, dport=80,
         flags=0x02, seq=0, ack=0, win=0, tcpopts=b"", payload=b"")),
@@ -60,8 +58,8 @@ TRACES = {
 
 @pytest.mark.parametrize("name", TRACES)
 def test_trace_probe(name, af, prober, send):
-    if name == "icmp-paris-default-sum" or (name == "tos" and af == 6):
-        only_new(prober)    # the yardstick takes neither -s nor -t there
+    if name == "tos" and af == 6:
+        only_new(prober)    # the yardstick does not take -t there
     options, fields = TRACES[name]
     _, probes = send("trace -w 1 -m %d %s" % (TTL_LIMIT, options), net.DST[af])
     tcp = "tcp" in name
@@ -81,6 +79,11 @@ def test_trace_probe(name, af, prober, send):
     if name == "tos":
         want = lambda i: fields(af, i)                      # noqa: E731
     check(probes, TTL_LIMIT, want)
+
+
+def test_icmp_checksum_is_the_identifier_when_not_chosen(af, send):
+    _, probes = send("trace -w 1 -m 3 -P icmp-paris", net.DST[af])
+    check(probes, 3, lambda i: dict(sum=probes[0].id, id=probes[0].id))
 
 
 def test_const_payload_varies_only_the_ip_header(af, prober, send):
@@ -177,15 +180,15 @@ def test_each_probe_has_its_own_source_port(method, flags, af, prober, send):
 
 def test_tcp_number_of_choice(af, prober, send):
     only_new(prober)
-    _, probes = send("ping -c 2 -o 2 -i 0.1 -P tcp-syn -d 80 -A 123456789", net.DST[af])
+    _, probes = send("ping -c 2 -o 2 -i 0.1 -P tcp-syn -d 81 -A 123456789", net.DST[af])
     check(probes, 2, lambda i: dict(seq=123456789, ack=0))
-    _, probes = send("ping -c 2 -o 2 -i 0.1 -P tcp-ack -d 80 -A 123456789", net.DST[af])
+    _, probes = send("ping -c 2 -o 2 -i 0.1 -P tcp-ack -d 81 -A 123456789", net.DST[af])
     check(probes, 2, lambda i: dict(ack=123456789))
 
 
 def test_mss_option(af, prober, send):
     only_new(prober)
-    _, probes = send("ping -c 1 -o 1 -P tcp-syn -d 80 -O mss=1234", net.DST[af])
+    _, probes = send("ping -c 1 -o 1 -P tcp-syn -d 81 -O mss=1234", net.DST[af])
     check(probes, 1, lambda i: dict(tcpopts=bytes((2, 4, 1234 >> 8, 1234 & 255))))
 
 
