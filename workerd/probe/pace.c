@@ -17,14 +17,17 @@ pace_settle(struct pace *p, nsec_t now, int idle)
 		p->next = now - credit;
 }
 
+void
+pace_close_group(struct pace *p, nsec_t now)
+{
+	if (p->interval > 0 && p->interval < PACE_GROUP_NS)
+		p->group = now + PACE_GROUP_NS;
+}
+
 nsec_t
 pace_wake(const struct pace *p, nsec_t now)
 {
-	nsec_t grouped = now + PACE_GROUP_NS;
+	nsec_t when = p->next > p->group ? p->next : p->group;
 
-	if (p->interval == 0)
-		return now;
-	if (p->interval >= PACE_GROUP_NS || p->next > grouped)
-		return p->next;
-	return grouped;
+	return when > now ? when : now;
 }

@@ -17,6 +17,7 @@
 struct pace {
 	nsec_t interval; /* 0: no limit */
 	nsec_t next;	 /* when the next slot begins (mono) */
+	nsec_t group;	 /* no slot before, though it may be due */
 };
 
 void pace_set(struct pace *, uint32_t pps);
@@ -28,7 +29,7 @@ void pace_settle(struct pace *, nsec_t now, int idle);
 static inline int
 pace_due(const struct pace *p, nsec_t now)
 {
-	return p->interval == 0 || p->next <= now;
+	return p->next <= now && p->group <= now;
 }
 
 static inline void
@@ -36,6 +37,9 @@ pace_take(struct pace *p)
 {
 	p->next += p->interval;
 }
+
+/* All slots that were due have been used or were not wanted. */
+void pace_close_group(struct pace *, nsec_t now);
 
 /* When to look again, if slots are wanted. */
 nsec_t pace_wake(const struct pace *, nsec_t now);

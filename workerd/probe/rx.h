@@ -25,8 +25,9 @@ struct rx {
 int rx_init(struct rx *, int fd, uint32_t frame_size, uint32_t frame_count);
 void rx_fini(struct rx *);
 
-/* Hands at most RX_BATCH packets to the engine. True when there may be more. */
-#define RX_BATCH 64
+/* Hands at most RX_BATCH packets to the engine; more than a run of the engine
+ * can cause, so that input never falls behind. True when there may be more. */
+#define RX_BATCH 256
 bool rx_drain(struct rx *, struct engine *, struct routes *, const struct instant *now);
 
 #endif

@@ -11,8 +11,9 @@
  * stay where they are. */
 #define HELD_MAX 4096
 
-/* Probes in one run of the loop before input is looked at again. */
-#define RUN_PROBES 256
+/* Probes in one run of the loop before input is looked at again: each comes
+ * back twice, as it leaves and as its reply, and the ring must not fill. */
+#define RUN_PROBES 64
 #define RUN_STEPS 1024 /* tasks that end without a probe count too */
 
 /* How long to leave the kernel alone when its queue is full. */
@@ -311,6 +312,8 @@ send_due(struct engine *e)
 {
 	uint32_t probes = 0, steps = 0;
 
+	if (!pace_due(&e->pace, e->now.mono))
+		return false;
 	while (pace_due(&e->pace, e->now.mono)) {
 		uint32_t before = e->batch_count;
 		struct source *s;
@@ -335,6 +338,8 @@ send_due(struct engine *e)
 		}
 	}
 	batch_flush(e);
+	if (probes > 0)
+		pace_close_group(&e->pace, e->now.mono);
 	return false;
 }
 
