@@ -47,4 +47,13 @@
 #define CTL_MONITOR_MAX 256
 #define CTL_COMMAND_MAX 1024
 
+/* ---- measurements ---- */
+
+/* Replies that a ping keeps beyond one per probe: a stranger who answers each
+ * probe a thousand times fills no memory. */
+#define PING_SURPLUS_MAX 1024
+
+/* Packet-too-big messages of a ping that wait for their slot. */
+#define PING_TOOBIG_MAX 8
+
 #endif

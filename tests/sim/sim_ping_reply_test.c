@@ -1,6 +1,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "common/limits.h"
 #include "sim_ping.h"
 
 /* What comes back, when, and how a ping ends. */
@@ -41,6 +42,27 @@ without_a_transmit_stamp_the_send_time_serves(void **state)
 
 	assert_int_equal(re->flags, PING_REPLY_TTL | PING_REPLY_DLRX | PING_REPLY_TOS);
 	assert_int_equal(re->rtt_us, 4005); /* with the 5 us that the probe took to leave */
+	sim_free(net);
+	(void)state;
+}
+
+static void
+the_record_is_written_with_its_fields(void **state)
+{
+	struct sim *net = ping_sim(NET "dst: drop=2", "-c 2 -P tcp-syn -F 5000 -d 80 -U 7 " DST);
+
+	assert_string_equal(sim_field(net, "type"), "ping");
+	assert_string_equal(sim_field(net, "method"), "tcp-syn");
+	assert_string_equal(sim_field(net, "dst"), DST);
+	assert_string_equal(sim_field(net, "src"), "192.0.2.100");
+	assert_string_equal(sim_field(net, "stop_reason"), "done");
+	assert_string_equal(sim_field(net, "ping_sent"), "2");
+	assert_string_equal(sim_field(net, "probe_size"), "40");
+	assert_string_equal(sim_field(net, "userid"), "7");
+	assert_string_equal(sim_field(net, "sport"), "5000");
+	assert_string_equal(sim_field(net, "rtt"), "4.000");
+	assert_string_equal(sim_field(net, "reply_flags"), "[\"dltxts\",\"dlrxts\"]");
+	assert_string_equal(sim_field(net, "loss"), "0.50");
 	sim_free(net);
 	(void)state;
 }
@@ -169,7 +191,7 @@ a_flood_of_duplicates_fills_no_memory(void **state)
 {
 	struct sim *net = ping_sim(NET "dst: dup=3000", "-c 2 " DST);
 
-	assert_int_equal(ping_result(net)->reply_count, 2 + 1024);
+	assert_int_equal(ping_result(net)->reply_count, 2 + PING_SURPLUS_MAX);
 	sim_free(net);
 	(void)state;
 }
@@ -310,6 +332,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_reply_is_recorded_with_kernel_stamps),
 		cmocka_unit_test(without_a_transmit_stamp_the_send_time_serves),
+		cmocka_unit_test(the_record_is_written_with_its_fields),
 		cmocka_unit_test(the_whole_timeout_is_waited_after_the_last_probe),
 		cmocka_unit_test(the_timeout_is_raised_to_the_wait_unless_given),
 		cmocka_unit_test(enough_answered_probes_end_it_at_once),

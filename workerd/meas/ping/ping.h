@@ -6,11 +6,6 @@
 
 /* What the files of ping share; nobody outside this folder includes it. */
 
-/* Replies kept beyond one per probe: a stranger who answers every probe a
- * thousand times fills no memory. */
-#define PING_SURPLUS_MAX 1024
-/* Too-big messages that wait for their slot. */
-#define PING_TOOBIG_MAX 8
 /* Probes back from the last one among which a reply may be by its IPID. */
 #define PING_IPID_BACK 5
 

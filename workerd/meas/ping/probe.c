@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/limits.h"
 #include "workerd/meas/ping/ping.h"
 
 /* RFC 792 and RFC 4443 types of what we send. */

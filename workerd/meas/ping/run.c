@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/limits.h"
 #include "workerd/meas/ping/ping.h"
 
 /* Tries to find a port or ICMP id that nobody has. */
