@@ -3,11 +3,21 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
-/* One bit for each of the probes that a sixteen-bit index can name. */
+/* One bit for each of the probes that a sixteen-bit index can name; only those
+ * of the first n are made zero, as most measurements have few. */
+#define BITS_UNSET __attribute__((uninitialized)) /* bits_init follows */
+
 struct bits {
 	uint8_t b[(UINT16_MAX + 1) / 8];
 };
+
+static inline void
+bits_init(struct bits *s, uint32_t n)
+{
+	memset(s->b, 0, (n + 7) / 8);
+}
 
 static inline void
 bits_set(struct bits *s, uint16_t i)

@@ -33,8 +33,8 @@ void warts_put_addr(struct warts_put *, const struct addr *);
 void warts_put_time(struct warts_put *, int64_t wall_ns);
 
 /* What outlives one record of a file: made by the reader, lent to warts_get. */
-struct warts_names;   /* interface names seen, ifname.h */
-struct warts_globals { /* address records, warts.md section 8 */
+struct warts_names;         /* interface names seen, ifname.h */
+struct warts_globals {      /* address records, warts.md section 8 */
 	struct addr *addrs; /* [0] is number 1 */
 	uint32_t count;
 	uint32_t cap;
@@ -53,8 +53,8 @@ struct warts_get {
 
 /* One parameter block; unknown parameters are skipped. *ret_seen has bit p for
  * each parameter p that was read. 0 or -EBADMSG, -ENOMEM with the sentence. */
-int warts_get_block(struct warts_get *, const struct record_block *, const struct field_ctx *,
-    uint64_t *ret_seen);
+int warts_get_block(
+    struct warts_get *, const struct record_block *, const struct field_ctx *, uint64_t *ret_seen);
 int warts_get_addr(struct warts_get *, struct addr *ret);
 int warts_get_time(struct warts_get *, int64_t *ret_wall_ns);
 

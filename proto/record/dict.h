@@ -16,7 +16,7 @@
 
 struct addr_dict {
 	uint32_t count;
-	uint32_t cap;	     /* of more */
+	uint32_t cap;        /* of more */
 	uint32_t slot_count; /* power of two, 0: no table yet */
 	uint32_t *slots;     /* index + 1, 0: free */
 	struct addr *more;   /* entries from DICT_INSIDE on */

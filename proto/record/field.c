@@ -53,11 +53,11 @@ field_given(const struct field_ctx *c, const struct field *f)
 	case FK_IFNAME:
 		return *(char *const *)p != NULL;
 	case FK_ICMPEXT:
-		return one_object(*(uint8_t *const *)p,
-		    *(const uint16_t *)((const uint8_t *)c->base[f->base] + f->aux));
+		return one_object(
+		    *(uint8_t *const *)p, *(const uint16_t *)((const uint8_t *)c->base[f->base] + f->aux));
 	case FK_BYTES:
 		return *(uint8_t *const *)p != NULL &&
-		    *(const uint16_t *)((const uint8_t *)c->base[f->base] + f->aux) != 0;
+		       *(const uint16_t *)((const uint8_t *)c->base[f->base] + f->aux) != 0;
 	case FK_ADDR:
 	case FK_SADDR:
 	case FK_GID:

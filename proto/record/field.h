@@ -34,30 +34,30 @@ struct field_ctx {
 };
 
 enum field_kind {
-	FK_NONE,   /* not in warts */
-	FK_U8,	   /* the member may be wider: its low bits */
+	FK_NONE, /* not in warts */
+	FK_U8,   /* the member may be wider: its low bits */
 	FK_U16,
 	FK_U32,
-	FK_TIME,   /* nsec_t since 1970; seconds and microseconds */
-	FK_SEC8,   /* whole seconds of a uint32_t of microseconds */
-	FK_USEC32, /* the rest of it */
-	FK_STRING, /* char *, owned */
-	FK_BYTES,  /* uint8_t *, owned; its length is the uint16_t at aux, read before */
+	FK_TIME,    /* nsec_t since 1970; seconds and microseconds */
+	FK_SEC8,    /* whole seconds of a uint32_t of microseconds */
+	FK_USEC32,  /* the rest of it */
+	FK_STRING,  /* char *, owned */
+	FK_BYTES,   /* uint8_t *, owned; its length is the uint16_t at aux, read before */
 	FK_ICMP_TC, /* two bytes: type, code */
-	FK_ADDR,   /* through the dictionary */
-	FK_SADDR,  /* outside the dictionary */
-	FK_GID,	   /* legacy index of an address record; read, never written */
-	FK_ADDRS,  /* array of max addresses; their count is the uint8_t at aux */
-	FK_IFNAME, /* const char *, borrowed */
+	FK_ADDR,    /* through the dictionary */
+	FK_SADDR,   /* outside the dictionary */
+	FK_GID,     /* legacy index of an address record; read, never written */
+	FK_ADDRS,   /* array of max addresses; their count is the uint8_t at aux */
+	FK_IFNAME,  /* const char *, borrowed */
 	FK_ICMPEXT, /* RFC 4884 objects, uint8_t *, owned; length is the uint16_t at aux */
-	FK_CUSTOM, /* the row's own functions */
+	FK_CUSTOM,  /* the row's own functions */
 	FIELD_KINDS,
 };
 
 enum json_form {
-	JF_AUTO, /* by kind; a word where there are words */
+	JF_AUTO,  /* by kind; a word where there are words */
 	JF_FLAGS, /* array of the words whose bits are set */
-	JF_MS,	 /* microseconds, as milliseconds with three decimals */
+	JF_MS,    /* microseconds, as milliseconds with three decimals */
 	JF_VALUE, /* json() writes the value behind the key */
 	JF_WHOLE, /* json() writes key and value, with its own separators */
 	JSON_FORMS,
@@ -73,16 +73,16 @@ struct record_word {
 
 struct field {
 	const char *key; /* JSON; NULL: not there */
-	uint8_t kind;	 /* enum field_kind */
-	uint8_t base;	 /* enum field_base */
-	uint8_t width;	 /* bytes of the member: 1, 2, 4 for numbers */
-	uint8_t max;	 /* ADDRS */
+	uint8_t kind;    /* enum field_kind */
+	uint8_t base;    /* enum field_base */
+	uint8_t width;   /* bytes of the member: 1, 2, 4 for numbers */
+	uint8_t max;     /* ADDRS */
 	uint16_t off;
 	uint16_t aux;
-	uint8_t form;			 /* enum json_form */
+	uint8_t form;                    /* enum json_form */
 	const struct record_word *words; /* ends with a NULL name */
-	field_test *when;		 /* written to warts when; NULL: always */
-	field_test *json_when;		 /* NULL: always */
+	field_test *when;                /* written to warts when; NULL: always */
+	field_test *json_when;           /* NULL: always */
 	int (*put)(struct warts_put *, const struct field_ctx *);
 	int (*get)(struct warts_get *, const struct field_ctx *);
 	void (*json)(struct buf *, const struct field_ctx *);
@@ -95,8 +95,8 @@ struct field {
 struct record_block {
 	const char *name;
 	const struct field *fields; /* [params + 1 ..], row 0 unused */
-	const uint8_t *json;	    /* rows in JSON's order, ends with 0 */
-	uint8_t params;		    /* highest parameter known */
+	const uint8_t *json;        /* rows in JSON's order, ends with 0 */
+	uint8_t params;             /* highest parameter known */
 
 	/* What follows the outermost block; NULL for inner ones. */
 	int (*put_rest)(struct warts_put *, const struct field_ctx *);

@@ -254,7 +254,8 @@ text_write(struct buf *b, const struct record_type *type, const void *rec)
 void
 json_write_cycle(struct buf *b, const struct cycle_record *cycle, bool stop)
 {
-	buf_text(b, stop ? "{\"type\":\"cycle-stop\", \"list_name\":" : "{\"type\":\"cycle-start\", \"list_name\":");
+	buf_text(b,
+	    stop ? "{\"type\":\"cycle-stop\", \"list_name\":" : "{\"type\":\"cycle-start\", \"list_name\":");
 	json_string(b, cycle->list == NULL || cycle->list->name == NULL ? "" : cycle->list->name);
 	buf_text(b, ", \"id\":");
 	buf_dec(b, cycle->id);

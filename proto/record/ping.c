@@ -148,7 +148,8 @@ static const struct field fields[] = {
 	[13] = { "ttl", FK_U8, MEMBER(BASE_REC, ping_record, ttl) },
 	[14] = { .kind = FK_U16, MEMBER(BASE_REC, ping_record, stop_count), .when = field_given },
 	[15] = { "ping_sent", FK_U16, MEMBER(BASE_REC, ping_record, sent) },
-	[16] = { "method", FK_U8, MEMBER(BASE_REC, ping_record, method), .when = field_given, .words = methods },
+	[16] = { "method", FK_U8, MEMBER(BASE_REC, ping_record, method), .when = field_given,
+	    .words = methods },
 	[17] = { "sport", FK_U16, MEMBER(BASE_REC, ping_record, sport), .when = field_given,
 	    .json_when = port_method },
 	[18] = { "dport", FK_U16, MEMBER(BASE_REC, ping_record, dport), .when = field_given,
@@ -188,8 +189,9 @@ static const struct field fields[] = {
 	    .json_when = field_given },
 };
 
-static const uint8_t json_rows[] = { ROW_HEAD, 16, 20, 21, 32, 5, 6, 7, 34, 15, 11, 19, 13, 23, 12, 28, 27, 33, 17,
-	18, 31, 29, ROW_MSS, 9, 30, 25, 24, ROW_MONITOR, ROW_RESPONSES, ROW_NO_RESPONSES, ROW_STATISTICS, 0 };
+static const uint8_t json_rows[] = { ROW_HEAD, 16, 20, 21, 32, 5, 6, 7, 34, 15, 11, 19, 13, 23, 12, 28, 27,
+	33, 17, 18, 31, 29, ROW_MSS, 9, 30, 25, 24, ROW_MONITOR, ROW_RESPONSES, ROW_NO_RESPONSES,
+	ROW_STATISTICS, 0 };
 
 static int
 put_replies(struct warts_put *w, const struct field_ctx *outer)
@@ -230,8 +232,8 @@ merge_probe(struct ping_probe *probe, const struct ping_probe *told, uint8_t rep
 
 /* One reply, decoded into scratch, joins the record. */
 static int
-keep_reply(struct warts_get *g, struct ping_record *p, struct ping_reply *reply, const struct ping_probe *probe,
-    const struct ping_reply_extra *extra)
+keep_reply(struct warts_get *g, struct ping_record *p, struct ping_reply *reply,
+    const struct ping_probe *probe, const struct ping_reply_extra *extra)
 {
 	struct ping_reply *kept;
 
@@ -239,8 +241,8 @@ keep_reply(struct warts_get *g, struct ping_record *p, struct ping_reply *reply,
 		return errbuf_set(g->err, -EBADMSG, "ping reply without an address");
 	if (reply->probe >= p->sent)
 		return errbuf_set(g->err, -EBADMSG, "reply to probe %u of %u", reply->probe, p->sent);
-	reply->flags &= PING_REPLY_TTL | PING_REPLY_IPID | PING_PROBE_IPID | PING_REPLY_DLTX | PING_REPLY_DLRX |
-	    PING_REPLY_TOS;
+	reply->flags &= PING_REPLY_TTL | PING_REPLY_IPID | PING_PROBE_IPID | PING_REPLY_DLTX |
+			PING_REPLY_DLRX | PING_REPLY_TOS;
 	kept = ping_record_add_reply(p);
 	if (kept == NULL)
 		return errbuf_set(g->err, -ENOMEM, "out of memory");

@@ -49,14 +49,14 @@ enum ping_stop {
 #define PING_FLAG_SOCKRX 0x400
 #define PING_FLAG_DLTX 0x800
 
-#define PING_PROBE_DLTX 0x01	/* tx is the kernel's stamp from the datalink */
+#define PING_PROBE_DLTX 0x01    /* tx is the kernel's stamp from the datalink */
 #define PING_PROBE_PENDING 0x02 /* no reply yet, and there may still be one */
 
 struct ping_probe {
 	nsec_t tx; /* wall clock; 0: unknown (a reader, an unanswered probe) */
 	uint16_t ip_id;
 	uint16_t sport; /* the port (or ICMP id) really used */
-	uint8_t flags;	/* PING_PROBE_* */
+	uint8_t flags;  /* PING_PROBE_* */
 };
 
 /* warts reply flags, warts.md section 10.2 */
@@ -71,7 +71,7 @@ struct ping_probe {
 struct ping_reply_extra {
 	uint8_t rr_count;
 	uint8_t ts_count;
-	uint8_t ts_addr_count;	/* 0 or ts_count */
+	uint8_t ts_addr_count; /* 0 or ts_count */
 	uint8_t has_icmp_times;
 	uint32_t icmp_times[3]; /* originate, receive, transmit */
 	uint32_t ts[9];
@@ -89,12 +89,12 @@ struct ping_reply {
 	uint8_t icmp_code;
 	uint8_t tcp_flags;
 	uint16_t probe; /* index of the probe it answers */
-	uint16_t size;	/* whole IP packet */
+	uint16_t size;  /* whole IP packet */
 	uint16_t nhmtu; /* of a packet-too-big */
 	uint16_t tcp_mss;
 	uint32_t ip_id; /* 16 bits, or those of the IPv6 fragment header */
 	uint32_t rtt_us;
-	const char *ifname;	       /* borrowed, lives as long as the process or reader; NULL */
+	const char *ifname;             /* borrowed, lives as long as the process or reader; NULL */
 	struct ping_reply_extra *extra; /* owned by the record; NULL */
 };
 
@@ -125,7 +125,7 @@ struct ping_record {
 	uint16_t dport;
 	uint16_t icmp_csum;
 	uint16_t pmtu;
-	uint16_t tcp_mss;    /* of our SYN */
+	uint16_t tcp_mss; /* of our SYN */
 	uint16_t probes_cap;
 	uint32_t userid;
 	uint32_t wait_us;
@@ -134,10 +134,10 @@ struct ping_record {
 	uint32_t tcp_ack;
 	uint32_t reply_count;
 	uint32_t replies_cap;
-	nsec_t start;		    /* wall */
+	nsec_t start;               /* wall */
 	struct ping_probe *probes;  /* [sent] */
 	struct ping_reply *replies; /* [reply_count], by probe, then arrival */
-	struct ping_rare *rare;	    /* NULL when nothing of it is needed */
+	struct ping_rare *rare;     /* NULL when nothing of it is needed */
 };
 
 /* Frees what the record owns, not the record; fine on a zeroed one. */

@@ -110,7 +110,7 @@ proto_needed(const struct field_ctx *c, const struct field *f)
 {
 	(void)f;
 	return !ping_method_is_icmp(rec_of(c)->method) ||
-	    reply_of(c)->proto != (to_ip4(c) ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+	       reply_of(c)->proto != (to_ip4(c) ? IPPROTO_ICMP : IPPROTO_ICMPV6);
 }
 
 static bool
@@ -382,7 +382,10 @@ static const struct field fields[] = {
 	[5] = { .kind = FK_ICMP_TC, MEMBER(BASE_SELF, ping_reply, icmp_type), .when = is_icmp },
 	[6] = { "rtt", FK_U32, MEMBER(BASE_SELF, ping_reply, rtt_us), .form = JF_MS },
 	[7] = { .kind = FK_U16, MEMBER(BASE_SELF, ping_reply, probe) },
-	[8] = { .kind = FK_CUSTOM, MEMBER(BASE_SELF, ping_reply, ip_id), .when = ip4_ipid, .put = put_ipid16,
+	[8] = { .kind = FK_CUSTOM,
+	    MEMBER(BASE_SELF, ping_reply, ip_id),
+	    .when = ip4_ipid,
+	    .put = put_ipid16,
 	    .get = get_ipid16 },
 	[9] = { "probe_ipid", FK_U16, MEMBER(BASE_PROBE, ping_probe, ip_id), .when = probe_ipid_known,
 	    .json_when = probe_ipid_known },
@@ -395,12 +398,18 @@ static const struct field fields[] = {
 	[14] = { "tsandaddr", FK_CUSTOM, MEMBER(BASE_EXTRA, ping_reply_extra, ts), .when = has_stamps,
 	    .json_when = has_stamps, .put = put_stamps, .get = get_stamps, .form = JF_WHOLE,
 	    .json = json_stamps },
-	[15] = { .kind = FK_CUSTOM, MEMBER(BASE_SELF, ping_reply, ip_id), .when = ip6_ipid, .put = put_ipid32,
+	[15] = { .kind = FK_CUSTOM,
+	    MEMBER(BASE_SELF, ping_reply, ip_id),
+	    .when = ip6_ipid,
+	    .put = put_ipid32,
 	    .get = get_ipid32 },
 	[16] = { "tx", FK_TIME, MEMBER(BASE_PROBE, ping_probe, tx), .when = field_given,
 	    .json_when = field_given },
-	[17] = { .kind = FK_CUSTOM, MEMBER(BASE_EXTRA, ping_reply_extra, icmp_times), .when = has_icmp_times,
-	    .put = put_icmp_times, .get = get_icmp_times },
+	[17] = { .kind = FK_CUSTOM,
+	    MEMBER(BASE_EXTRA, ping_reply_extra, icmp_times),
+	    .when = has_icmp_times,
+	    .put = put_icmp_times,
+	    .get = get_icmp_times },
 	[18] = { .kind = FK_U16, MEMBER(BASE_PROBE, ping_probe, sport), .when = port_known },
 	[19] = { "reply_tos", FK_U8, MEMBER(BASE_SELF, ping_reply, tos), .when = field_given,
 	    .json_when = tos_known },
@@ -424,14 +433,16 @@ static const struct field fields[] = {
 	    .form = JF_FLAGS, .words = dl_words },
 };
 
-static const uint8_t response_rows[] = { 12, 4, 3, ROW_SEQ, 16, ROW_IDENTS, 9, ROW_PROTO, 20, ROW_FLAGS, ROW_RX, 6,
-	ROW_IPID, 19, ROW_TYPE, ROW_CODE, 21, 11, ROW_MSS, 13, 14, 0 };
+static const uint8_t response_rows[] = { 12, 4, 3, ROW_SEQ, 16, ROW_IDENTS, 9, ROW_PROTO, 20, ROW_FLAGS,
+	ROW_RX, 6, ROW_IPID, 19, ROW_TYPE, ROW_CODE, 21, 11, ROW_MSS, 13, 14, 0 };
 static const uint8_t silent_rows[] = { ROW_SEQ, ROW_PROBE_FLAGS, 16, ROW_IDENTS, 9, 0 };
 
 const struct record_block ping_reply_block = {
 	.name = "ping reply", .fields = fields, .json = response_rows, .params = PARAMS
 };
-static const struct record_block silent_block = { .name = "ping probe", .fields = fields, .json = silent_rows };
+static const struct record_block silent_block = {
+	.name = "ping probe", .fields = fields, .json = silent_rows
+};
 
 void
 ping_json_responses(struct buf *b, const struct field_ctx *outer)
@@ -453,9 +464,10 @@ void
 ping_json_no_responses(struct buf *b, const struct field_ctx *outer)
 {
 	const struct ping_record *p = rec_of(outer);
-	struct bits answered = { 0 };
+	struct bits answered BITS_UNSET;
 	struct field_ctx c = *outer;
 
+	bits_init(&answered, p->sent);
 	for (uint32_t i = 0; i < p->reply_count; i++)
 		bits_set(&answered, p->replies[i].probe);
 	c.base[BASE_SELF] = NULL;

@@ -8,11 +8,16 @@
 enum family { METHOD_ICMP = 1, METHOD_TCP, METHOD_UDP };
 
 static const uint8_t families[PING_METHODS] = {
-	[PING_ICMP_ECHO] = METHOD_ICMP,	    [PING_ICMP_TIME] = METHOD_ICMP,
-	[PING_TCP_ACK] = METHOD_TCP,	    [PING_TCP_ACK_SPORT] = METHOD_TCP,
-	[PING_TCP_SYN] = METHOD_TCP,	    [PING_TCP_SYNACK] = METHOD_TCP,
-	[PING_TCP_RST] = METHOD_TCP,	    [PING_TCP_SYN_SPORT] = METHOD_TCP,
-	[PING_UDP] = METHOD_UDP,	    [PING_UDP_DPORT] = METHOD_UDP,
+	[PING_ICMP_ECHO] = METHOD_ICMP,
+	[PING_ICMP_TIME] = METHOD_ICMP,
+	[PING_TCP_ACK] = METHOD_TCP,
+	[PING_TCP_ACK_SPORT] = METHOD_TCP,
+	[PING_TCP_SYN] = METHOD_TCP,
+	[PING_TCP_SYNACK] = METHOD_TCP,
+	[PING_TCP_RST] = METHOD_TCP,
+	[PING_TCP_SYN_SPORT] = METHOD_TCP,
+	[PING_UDP] = METHOD_UDP,
+	[PING_UDP_DPORT] = METHOD_UDP,
 	[PING_UDP_SPORT] = METHOD_UDP,
 };
 
@@ -102,9 +107,10 @@ void
 ping_stat(const struct ping_record *p, struct ping_stat *ret)
 {
 	struct ping_stat s = { .min_us = UINT32_MAX };
-	struct bits seen = { 0 }; /* probes with a reply counted */
+	struct bits seen BITS_UNSET; /* probes with a reply counted */
 	double sum = 0;
 
+	bits_init(&seen, p->sent);
 	for (uint32_t i = 0; i < p->reply_count; i++) {
 		const struct ping_reply *r = &p->replies[i];
 

@@ -9,7 +9,7 @@
  * all replies from the target. */
 struct ping_stat {
 	uint32_t replies; /* probes with a reply from the target */
-	uint32_t dups;	  /* further such replies */
+	uint32_t dups;    /* further such replies */
 	uint32_t errors;  /* all other replies */
 	uint32_t pending; /* probes that may still be answered */
 	uint32_t min_us;

@@ -28,7 +28,8 @@ put_tcp_state(struct buf *b, uint8_t flags)
 static void
 put_clock(struct buf *b, const char *key, uint32_t ms)
 {
-	buf_printf(b, " %s=%02u:%02u:%02u.%03u", key, ms / 3600000, ms / 60000 % 60, ms / 1000 % 60, ms % 1000);
+	buf_printf(
+	    b, " %s=%02u:%02u:%02u.%03u", key, ms / 3600000, ms / 60000 % 60, ms / 1000 % 60, ms % 1000);
 }
 
 static void

@@ -13,9 +13,9 @@
  * writer walk the table and know no measurement; see field.h for its shape.
  */
 struct record_type {
-	uint16_t warts_type; /* 6 trace, 7 ping, ... */
-	const char *name;    /* the measurement's word */
-	size_t size;	     /* of the record struct */
+	uint16_t warts_type;              /* 6 trace, 7 ping, ... */
+	const char *name;                 /* the measurement's word */
+	size_t size;                      /* of the record struct */
 	const struct record_block *block; /* the tables (field.h) */
 	void (*text)(struct buf *, const void *rec);
 	void (*fini)(void *rec);
@@ -44,8 +44,8 @@ int text_write(struct buf *, const struct record_type *, const void *rec);
 
 /* Records of types 1 to 4. The caller counts the stream's warts ids. */
 void warts_write_list(struct buf *, const struct list_record *, uint32_t warts_list_id);
-void warts_write_cycle_start(struct buf *, const struct cycle_record *, uint32_t warts_cycle_id,
-    uint32_t warts_list_id);
+void warts_write_cycle_start(
+    struct buf *, const struct cycle_record *, uint32_t warts_cycle_id, uint32_t warts_list_id);
 void warts_write_cycle_def(struct buf *, const struct cycle_record *, uint32_t warts_cycle_id,
     uint32_t warts_list_id); /* type 3: the cycle began before this stream did */
 void warts_write_cycle_stop(struct buf *, const struct cycle_record *, uint32_t warts_cycle_id);

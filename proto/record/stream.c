@@ -92,8 +92,8 @@ find_cycle(const struct warts_stream *s, const struct cycle_record *c, uint32_t 
 	for (uint32_t i = s->cycle_count; i > 0; i--) {
 		const struct warts_stream_cycle *x = &s->cycles[i - 1];
 
-		if (!x->stopped && x->list_id == list_id && x->cycle.id == c->id && x->cycle.start == c->start &&
-		    same_text(x->cycle.hostname, c->hostname))
+		if (!x->stopped && x->list_id == list_id && x->cycle.id == c->id &&
+		    x->cycle.start == c->start && same_text(x->cycle.hostname, c->hostname))
 			return i;
 	}
 	return 0;
@@ -105,7 +105,8 @@ add_list(struct warts_stream *s, const struct list_record *l)
 	struct list_record x = { .id = l->id };
 
 	if (!make_room(&s->lists, &s->list_cap, s->list_count, sizeof(*s->lists)) ||
-	    !copy_text(&x.name, l->name) || !copy_text(&x.descr, l->descr) || !copy_text(&x.monitor, l->monitor)) {
+	    !copy_text(&x.name, l->name) || !copy_text(&x.descr, l->descr) ||
+	    !copy_text(&x.monitor, l->monitor)) {
 		list_fini(&x);
 		return -ENOMEM;
 	}
@@ -286,7 +287,8 @@ scan_item(struct warts_stream *s, const struct warts_item *i)
 }
 
 int
-warts_stream_scan(struct warts_stream *s, warts_source *source, void *arg, uint64_t *ret_end, struct errbuf *reterr)
+warts_stream_scan(
+    struct warts_stream *s, warts_source *source, void *arg, uint64_t *ret_end, struct errbuf *reterr)
 {
 	struct warts_reader *r = warts_reader_new(source, arg);
 	struct warts_item item;

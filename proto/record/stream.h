@@ -55,7 +55,7 @@ int warts_stream_item(struct warts_stream *, struct buf *out, const struct warts
  * end; -EBADMSG: damaged behind *ret_end, where it may be cut, *reterr says
  * how; another error: the file could not be read.
  */
-int warts_stream_scan(struct warts_stream *, warts_source *source, void *arg, uint64_t *ret_end,
-    struct errbuf *reterr);
+int warts_stream_scan(
+    struct warts_stream *, warts_source *source, void *arg, uint64_t *ret_end, struct errbuf *reterr);
 
 #endif

@@ -159,19 +159,33 @@ json_hops(struct buf *b, const struct field_ctx *c, const char *key, int first, 
 		buf_u8(b, ']');
 }
 
-/* Unanswered probes likewise, by TTL; a file does not know them. */
+/* The highest TTL of an unanswered probe, and which probes were answered; 0
+ * when all were, as always in what was read from a file. */
+static int
+find_silent(const struct trace_leg *leg, struct bits *ret_answered)
+{
+	int highest = 0;
+
+	bits_init(ret_answered, leg->probe_count);
+	for (uint16_t i = 0; i < leg->reply_count; i++)
+		bits_set(ret_answered, leg->replies[i].probe);
+	for (uint16_t i = 0; i < leg->probe_count; i++) {
+		if (!bits_has(ret_answered, i) && leg->probes[i].ttl > highest)
+			highest = leg->probes[i].ttl;
+	}
+	return highest;
+}
+
+/* Unanswered probes likewise, by TTL. */
 static void
 json_no_hops(struct buf *b, const struct field_ctx *c, const char *key, int first, int last)
 {
 	const struct trace_leg *leg = &rec_of(c)->leg;
-	struct bits answered = { 0 };
+	struct bits answered BITS_UNSET;
+	int highest = find_silent(leg, &answered);
 	bool open = false;
 
-	if (leg->probe_count <= leg->reply_count && leg->probe_count == 0)
-		return;
-	for (uint16_t i = 0; i < leg->reply_count; i++)
-		bits_set(&answered, leg->replies[i].probe);
-	for (int ttl = first; ttl <= last; ttl++) {
+	for (int ttl = first; ttl <= last && ttl <= highest; ttl++) {
 		for (uint16_t i = 0; i < leg->probe_count; i++) {
 			if (leg->probes[i].ttl != ttl || bits_has(&answered, i))
 				continue;
@@ -218,7 +232,8 @@ static const struct field fields[] = {
 	[2] = { .kind = FK_U32, MEMBER(BASE_REFS, record_refs, cycle_id) },
 	[3] = { .kind = FK_GID, MEMBER(BASE_REC, trace_record, src) },
 	[4] = { .kind = FK_GID, MEMBER(BASE_REC, trace_record, dst) },
-	[5] = { "start", FK_TIME, MEMBER(BASE_REC, trace_record, start), .form = JF_VALUE, .json = json_start },
+	[5] = { "start", FK_TIME, MEMBER(BASE_REC, trace_record, start), .form = JF_VALUE,
+	    .json = json_start },
 	[6] = { "stop_reason", FK_U8, MEMBER(BASE_REC, trace_record, stop_reason), .words = stop_reasons },
 	[7] = { "stop_data", FK_U8, MEMBER(BASE_REC, trace_record, stop_data) },
 	[8] = { .kind = FK_U8, MEMBER(BASE_REC, trace_record, flags), .when = field_given },
@@ -260,8 +275,8 @@ static const struct field fields[] = {
 	[ROW_LEGS] = { "hops", .form = JF_WHOLE, .json = json_legs },
 };
 
-static const uint8_t json_rows[] = { ROW_HEAD, 28, 11, 26, 27, 30, 13, 14, ROW_SUM, 6, 7, 34, 5, 19, 9, 10, 15, 17,
-	24, 16, 12, 23, ROW_MONITOR, 32, ROW_LEGS, 0 };
+static const uint8_t json_rows[] = { ROW_HEAD, 28, 11, 26, 27, 30, 13, 14, ROW_SUM, 6, 7, 34, 5, 19, 9, 10,
+	15, 17, 24, 16, 12, 23, ROW_MONITOR, 32, ROW_LEGS, 0 };
 
 static int
 put_rest(struct warts_put *w, const struct field_ctx *c)

@@ -50,7 +50,7 @@ enum trace_stop {
 #define TRACE_FLAG_RAW 0x200
 #define TRACE_FLAG_BACK 0x400
 
-#define TRACE_PROBE_DLTX 0x01	 /* tx is the kernel's stamp from the datalink */
+#define TRACE_PROBE_DLTX 0x01    /* tx is the kernel's stamp from the datalink */
 #define TRACE_PROBE_PENDING 0x02 /* no reply yet, and there may still be one */
 #define TRACE_PROBE_ANSWERED 0x04
 #define TRACE_PROBE_NO_TX 0x08 /* tx is not known (old files) */
@@ -78,7 +78,7 @@ struct trace_probe {
 
 /* What only some replies have; owned by the record. */
 struct trace_reply_extra {
-	char *name;	  /* PTR name, or NULL */
+	char *name;       /* PTR name, or NULL */
 	uint16_t ext_len; /* RFC 4884 objects as on the wire, structure header off */
 	uint8_t *ext;
 };
@@ -114,7 +114,7 @@ struct trace_leg {
 };
 
 enum trace_note_type {
-	TRACE_NOTE_PTB = 1,	/* too-big with a usable next-hop MTU */
+	TRACE_NOTE_PTB = 1,     /* too-big with a usable next-hop MTU */
 	TRACE_NOTE_PTB_BAD = 2, /* too-big with a bad one */
 	TRACE_NOTE_SILENCE = 3, /* MTU inferred by search */
 };
@@ -139,7 +139,7 @@ struct trace_pmtud {
 
 struct trace_dtree {
 	uint8_t firsthop;
-	uint8_t flags;	      /* 1: no backward probing */
+	uint8_t flags;        /* 1: no backward probing */
 	struct addr lss_stop; /* family NONE: none */
 	struct addr gss_stop;
 	char *lss_name;

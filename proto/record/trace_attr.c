@@ -36,7 +36,9 @@ static const struct field note_fields[] = {
 	[2] = { .kind = FK_U16, MEMBER(BASE_SELF, trace_note, nhmtu), .when = field_given },
 	[3] = { .kind = FK_U16, MEMBER(BASE_SELF, trace_note, reply), .when = has_reply },
 };
-static const struct record_block note_block = { .name = "trace pmtud note", .fields = note_fields, .params = 3 };
+static const struct record_block note_block = {
+	.name = "trace pmtud note", .fields = note_fields, .params = 3
+};
 
 static const struct field dtree_fields[] = {
 	[1] = { .kind = FK_GID, MEMBER(BASE_SELF, trace_dtree, lss_stop) },
@@ -47,7 +49,9 @@ static const struct field dtree_fields[] = {
 	[6] = { .kind = FK_STRING, MEMBER(BASE_SELF, trace_dtree, lss_name), .when = field_given },
 	[7] = { .kind = FK_U8, MEMBER(BASE_SELF, trace_dtree, flags), .when = field_given },
 };
-static const struct record_block dtree_block = { .name = "trace doubletree", .fields = dtree_fields, .params = 7 };
+static const struct record_block dtree_block = {
+	.name = "trace doubletree", .fields = dtree_fields, .params = 7
+};
 
 static const struct record_block empty_block = { .name = "trace last-ditch" };
 
@@ -93,8 +97,8 @@ choose_hops(const struct trace_pmtud *pm, const struct cut *cut, uint16_t *ret_c
 }
 
 static int
-put_pmtud_hops(struct warts_put *w, const struct field_ctx *outer, const struct cut *cut, const uint16_t *index,
-    uint16_t count)
+put_pmtud_hops(struct warts_put *w, const struct field_ctx *outer, const struct cut *cut,
+    const uint16_t *index, uint16_t count)
 {
 	const struct trace_pmtud *pm = rare_of(outer)->pmtud;
 	int r = 0;
@@ -240,8 +244,8 @@ get_notes(struct warts_get *g, const struct field_ctx *outer, struct trace_pmtud
 		if (r < 0)
 			return r;
 		if (note->reply != TRACE_NOTE_NO_REPLY && note->reply >= pm->leg.reply_count)
-			return errbuf_set(g->err, -EBADMSG, "note about reply %u of %u", note->reply,
-			    pm->leg.reply_count);
+			return errbuf_set(
+			    g->err, -EBADMSG, "note about reply %u of %u", note->reply, pm->leg.reply_count);
 	}
 	return 0;
 }

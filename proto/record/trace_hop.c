@@ -243,14 +243,16 @@ static const struct field fields[] = {
 	    .form = JF_FLAGS, .words = probe_words },
 };
 
-static const uint8_t hop_rows[] = { 18, 20, 2, 5, 8, 19, 6, 3, 11, ROW_FLAGS, 10, 9, ROW_TYPE, ROW_CODE, 14, 13, 16,
-	12, 15, 17, 0 };
+static const uint8_t hop_rows[] = { 18, 20, 2, 5, 8, 19, 6, 3, 11, ROW_FLAGS, 10, 9, ROW_TYPE, ROW_CODE, 14,
+	13, 16, 12, 15, 17, 0 };
 static const uint8_t silent_rows[] = { 2, 5, 8, 19, ROW_PROBE_FLAGS, 0 };
 
 static const struct record_block hop_block = {
 	.name = "trace hop", .fields = fields, .json = hop_rows, .params = PARAMS
 };
-static const struct record_block silent_block = { .name = "trace probe", .fields = fields, .json = silent_rows };
+static const struct record_block silent_block = {
+	.name = "trace probe", .fields = fields, .json = silent_rows
+};
 
 static struct field_ctx
 hop_ctx(const struct field_ctx *outer, const struct trace_leg *leg, const struct trace_reply *reply)

@@ -23,11 +23,11 @@ const struct trace_reply *trace_first_reply(const struct trace_leg *, uint8_t tt
 uint8_t trace_last_hop(const struct trace_record *);
 
 /* Hop records of a leg, as warts and as JSON. */
-int trace_put_hop(struct warts_put *, const struct field_ctx *outer, const struct trace_leg *,
-    const struct trace_reply *);
+int trace_put_hop(
+    struct warts_put *, const struct field_ctx *outer, const struct trace_leg *, const struct trace_reply *);
 int trace_get_hops(struct warts_get *, const struct field_ctx *outer, struct trace_leg *, uint16_t count);
-void trace_json_hop(struct buf *, const struct field_ctx *outer, const struct trace_leg *,
-    const struct trace_reply *);
+void trace_json_hop(
+    struct buf *, const struct field_ctx *outer, const struct trace_leg *, const struct trace_reply *);
 void trace_json_silent(struct buf *, const struct field_ctx *outer, const struct trace_probe *);
 
 /* Attributes behind the hops, warts.md section 9.3. */

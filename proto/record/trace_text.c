@@ -9,16 +9,33 @@
 #define FLAG_ECE 0x40
 
 static const struct record_word tcp_flags[] = {
-	{ "RST", 0x04 }, { "SYN", 0x02 }, { "ACK", 0x10 }, { "PSH", 0x08 }, { "FIN", 0x01 },
-	{ "URG", 0x20 }, { "CWR", 0x80 }, { "ECE", 0x40 }, { NULL, 0 },
+	{ "RST", 0x04 },
+	{ "SYN", 0x02 },
+	{ "ACK", 0x10 },
+	{ "PSH", 0x08 },
+	{ "FIN", 0x01 },
+	{ "URG", 0x20 },
+	{ "CWR", 0x80 },
+	{ "ECE", 0x40 },
+	{ NULL, 0 },
 };
 
 /* Letters for unreachable codes, text-json.md section 3. */
 static const struct record_word unreach4[] = {
-	{ " !X", 13 }, { " !H", 1 }, { " !F", 4 }, { " !S", 5 }, { " !P", 2 }, { " !N", 0 }, { NULL, 0 },
+	{ " !X", 13 },
+	{ " !H", 1 },
+	{ " !F", 4 },
+	{ " !S", 5 },
+	{ " !P", 2 },
+	{ " !N", 0 },
+	{ NULL, 0 },
 };
 static const struct record_word unreach6[] = {
-	{ " !A", 3 }, { " !S", 2 }, { " !P", 1 }, { " !N", 0 }, { NULL, 0 },
+	{ " !A", 3 },
+	{ " !S", 2 },
+	{ " !P", 1 },
+	{ " !N", 0 },
+	{ NULL, 0 },
 };
 
 /* How a family's ICMP numbers the types that matter here. */
@@ -108,7 +125,8 @@ put_mtu(struct buf *b, const struct trace_record *t, const struct mtu *m, uint8_
 
 /* Gives the hops in *at..last the current values, those that answered. */
 static void
-mtu_spread(const struct trace_record *t, struct mtu ann[UINT8_MAX + 1], const struct mtu *now, int *at, int last)
+mtu_spread(
+    const struct trace_record *t, struct mtu ann[UINT8_MAX + 1], const struct mtu *now, int *at, int last)
 {
 	for (; *at <= last; (*at)++) {
 		if (trace_first_reply(&t->leg, (uint8_t)*at) == NULL)
@@ -122,8 +140,8 @@ mtu_spread(const struct trace_record *t, struct mtu ann[UINT8_MAX + 1], const st
 /* One note: the hops up to its own have what is current, then the values
  * change (text-json.md section 3). */
 static void
-mtu_note(const struct trace_record *t, const struct trace_note *note, int16_t dist, struct mtu ann[UINT8_MAX + 1],
-    struct mtu *now, int *at)
+mtu_note(const struct trace_record *t, const struct trace_note *note, int16_t dist,
+    struct mtu ann[UINT8_MAX + 1], struct mtu *now, int *at)
 {
 	const struct trace_reply *r;
 	int last = trace_last_hop(t);

@@ -163,7 +163,8 @@ get_icmpext(struct warts_get *g, uint8_t **ret, uint16_t *ret_len)
 		at = (uint16_t)(at + n);
 	}
 	if (total == 0 || at != total)
-		return errbuf_set(g->err, -EBADMSG, "ICMP extension objects do not fill their %u bytes", total);
+		return errbuf_set(
+		    g->err, -EBADMSG, "ICMP extension objects do not fill their %u bytes", total);
 	*ret_len = total;
 	return 0;
 }
@@ -315,8 +316,8 @@ get_values(struct warts_get *g, const struct record_block *block, const struct f
 }
 
 int
-warts_get_block(struct warts_get *g, const struct record_block *block, const struct field_ctx *c,
-    uint64_t *ret_seen)
+warts_get_block(
+    struct warts_get *g, const struct record_block *block, const struct field_ctx *c, uint64_t *ret_seen)
 {
 	uint8_t first = rd_left(&g->rd) > 0 ? g->rd.p[0] : 0;
 	uint64_t set = get_flags(&g->rd);

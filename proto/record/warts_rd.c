@@ -19,7 +19,7 @@ struct warts_reader {
 	warts_source *source;
 	void *arg;
 	uint64_t offset; /* of the record being read */
-	int failed;	 /* sticks */
+	int failed;      /* sticks */
 	struct buf body;
 	struct list_record **lists; /* [0] is number 1; never moved, records point here */
 	struct cycle_slot **cycles;
@@ -202,7 +202,9 @@ read_list(struct warts_reader *r, struct warts_get *g, struct warts_item *item)
 		free(lc.text[1]);
 		return errbuf_set(g->err, -ENOMEM, "out of memory");
 	}
-	*l = (struct list_record){ .id = number, .name = strdup(name), .descr = lc.text[0], .monitor = lc.text[1] };
+	*l = (struct list_record){
+		.id = number, .name = strdup(name), .descr = lc.text[0], .monitor = lc.text[1]
+	};
 	if (l->name == NULL) {
 		list_free(l);
 		return errbuf_set(g->err, -ENOMEM, "out of memory");
@@ -244,7 +246,8 @@ read_cycle(struct warts_reader *r, struct warts_get *g, struct warts_item *item)
 	if (g->rd.bad)
 		return errbuf_set(g->err, -EBADMSG, "cycle: cut short");
 	if (id != r->cycle_count + 1)
-		return errbuf_set(g->err, -EBADMSG, "cycle number %u where %u is due", id, r->cycle_count + 1);
+		return errbuf_set(
+		    g->err, -EBADMSG, "cycle number %u where %u is due", id, r->cycle_count + 1);
 	item->refs.list_id = list;
 	err = resolve(r, item, g->err);
 	if (err == 0)
@@ -394,7 +397,8 @@ take(struct warts_reader *r, size_t n, bool keep, size_t *ret_got)
 }
 
 static int
-describe(struct warts_reader *r, int code, const struct warts_item *item, const char *what, struct errbuf *err)
+describe(
+    struct warts_reader *r, int code, const struct warts_item *item, const char *what, struct errbuf *err)
 {
 	if (code == -ENODATA)
 		return errbuf_set(err, -EBADMSG, "offset %llu: the file ends inside %s",
@@ -419,11 +423,13 @@ read_header(struct warts_reader *r, struct warts_item *item, struct errbuf *err)
 		return describe(r, code, item, "a record's header", err);
 	rd_init(&rd, r->body.p, WARTS_HEADER);
 	if (rd_u16(&rd) != WARTS_MAGIC)
-		return errbuf_set(err, -EBADMSG, "offset %llu: not a warts record", (unsigned long long)r->offset);
+		return errbuf_set(
+		    err, -EBADMSG, "offset %llu: not a warts record", (unsigned long long)r->offset);
 	item->warts_type = rd_u16(&rd);
 	item->len = rd_u32(&rd);
 	if (item->warts_type == 0)
-		return errbuf_set(err, -EBADMSG, "offset %llu: record of type 0", (unsigned long long)r->offset);
+		return errbuf_set(
+		    err, -EBADMSG, "offset %llu: record of type 0", (unsigned long long)r->offset);
 	buf_reset(&r->body);
 	return 1;
 }

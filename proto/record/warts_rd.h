@@ -30,7 +30,7 @@ enum warts_kind {
 struct warts_item {
 	enum warts_kind kind;
 	uint16_t warts_type;
-	uint32_t len;	 /* of the body */
+	uint32_t len;    /* of the body */
 	uint64_t offset; /* of the record's header in the stream */
 
 	/* Of a list, a cycle, or the record; owned by the reader, valid as long

@@ -12,7 +12,7 @@
 
 #define INPUT_BYTES 65536
 #define GZIP_WINDOW (15 + 16) /* zlib: the largest window, gzip header and trailer */
-#define BZIP2_BLOCK 9	      /* in 100 kB */
+#define BZIP2_BLOCK 9         /* in 100 kB */
 #define XZ_PRESET 6
 #define XZ_MEMORY (256u << 20) /* of a decoder: a hostile file may ask for 4 GB */
 
@@ -191,7 +191,9 @@ static const struct magic {
 } magics[] = {
 	{ ZFILE_GZIP, 2, "\x1f\x8b" }, /* RFC 1952 section 2.3.1 */
 	{ ZFILE_BZIP2, 3, "BZh" },
-	{ ZFILE_XZ, 6, "\xfd" "7zXZ" },
+	{ ZFILE_XZ, 6,
+	    "\xfd"
+	    "7zXZ" },
 };
 
 static int

@@ -11,8 +11,8 @@ const char *const golden_names[] = { "ping-icmp", "ping-icmp-time", "ping-icmp6"
 	"synth-legacy-gid", "synth-owamp", "synth-prefixscan-xs", "synth-trace-attrs", "synth-two-lists",
 	"synth-unknown-params", "trace-dtree", "trace-extra-hops", "trace-gaplimit", "trace-icmp-paris-q3Q",
 	"trace-lastditch", "trace-mpls", "trace-pmtud", "trace-pmtud-silent", "trace-ptr", "trace-tcp",
-	"trace-tcp-open", "trace-udp-paris", "trace-udp-squeries", "trace-udp6", "trace-unreach", "trace6-pmtud",
-	NULL };
+	"trace-tcp-open", "trace-udp-paris", "trace-udp-squeries", "trace-udp6", "trace-unreach",
+	"trace6-pmtud", NULL };
 
 void
 golden_read(const char *name, const char *suffix, struct buf *ret)

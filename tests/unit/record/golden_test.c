@@ -33,7 +33,8 @@ expected_json(const struct buf *in, struct buf *out)
 	for (line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save)) {
 		char *tsps = strstr(line, "\"probe_tsps\":[");
 
-		if (strstr(line, "\"type\":\"owamp\"") != NULL || strstr(line, "\"type\":\"dealias\"") != NULL)
+		if (strstr(line, "\"type\":\"owamp\"") != NULL ||
+		    strstr(line, "\"type\":\"dealias\"") != NULL)
 			continue;
 		for (char *p = line; *p != '\0'; p++) {
 			buf_u8(out, (uint8_t)*p);
@@ -74,8 +75,8 @@ static bool
 loses_parts(const char *name)
 {
 	return strcmp(name, "synth-legacy-gid") == 0 || strcmp(name, "synth-unknown-params") == 0 ||
-	    strcmp(name, "synth-trace-attrs") == 0 || strcmp(name, "synth-owamp") == 0 ||
-	    strcmp(name, "synth-prefixscan-xs") == 0;
+	       strcmp(name, "synth-trace-attrs") == 0 || strcmp(name, "synth-owamp") == 0 ||
+	       strcmp(name, "synth-prefixscan-xs") == 0;
 }
 
 static void
@@ -110,8 +111,9 @@ samples_encode_to_the_same_bytes(void **state)
 static size_t
 next_border(const struct buf *b, size_t at)
 {
-	return at + 8 + ((size_t)b->p[at + 4] << 24 | (size_t)b->p[at + 5] << 16 | (size_t)b->p[at + 6] << 8 |
-	    b->p[at + 7]);
+	return at + 8 +
+	       ((size_t)b->p[at + 4] << 24 | (size_t)b->p[at + 5] << 16 | (size_t)b->p[at + 6] << 8 |
+		   b->p[at + 7]);
 }
 
 static void
@@ -144,9 +146,10 @@ every_cut_is_an_error_except_between_records(void **state)
 }
 
 /* Samples whose text is in tests/golden/NAME.txt. */
-static const char *const texts[] = { "ping-icmp", "ping-loss", "ping-rr", "ping-ts", "ping-icmp-time", "ping-tcp",
-	"ping-udp", "ping-ttlexp", "trace-udp-paris", "trace-icmp-paris-q3Q", "trace-gaplimit", "trace-tcp-open",
-	"trace-unreach", "trace-pmtud", "trace-pmtud-silent", "trace6-pmtud", "trace-extra-hops", NULL };
+static const char *const texts[] = { "ping-icmp", "ping-loss", "ping-rr", "ping-ts", "ping-icmp-time",
+	"ping-tcp", "ping-udp", "ping-ttlexp", "trace-udp-paris", "trace-icmp-paris-q3Q", "trace-gaplimit",
+	"trace-tcp-open", "trace-unreach", "trace-pmtud", "trace-pmtud-silent", "trace6-pmtud",
+	"trace-extra-hops", NULL };
 
 static void
 samples_print_the_reference_text(void **state)

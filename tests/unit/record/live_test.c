@@ -76,15 +76,16 @@ ping_counts_duplicates_errors_and_pending(void **state)
 	assert_int_equal(p.replies[0].rtt_us, 1000);
 	assert_int_equal(p.replies[2].probe, 1);
 	text_write(&b, &ping_record_type, &p);
-	text_is(&b,
-	    "ping from 192.0.2.1 to 203.0.113.9: 84 byte packets\n"
-	    "84 bytes from 203.0.113.9, seq=0 ttl=61 time=1.000 ms\n"
-	    "84 bytes from 203.0.113.9, seq=0 ttl=61 time=3.000 ms\n"
-	    "84 bytes from 192.0.2.2, seq=1 ttl=61 time=2.000 ms\n"
-	    "--- 203.0.113.9 ping statistics ---\n"
-	    "3 packets transmitted, 1 packets received, +1 duplicates, +1 errors, +1 pending, 50% packet loss\n"
-	    "round-trip min/avg/max/stddev = 1.000/2.000/3.000/1.000 ms\n");
-	contains(&ping_record_type, &p, "\"loss\":0.50,\"min\":1.000,\"max\":3.000,\"avg\":2.000,\"stddev\":1.000,"
+	text_is(&b, "ping from 192.0.2.1 to 203.0.113.9: 84 byte packets\n"
+		    "84 bytes from 203.0.113.9, seq=0 ttl=61 time=1.000 ms\n"
+		    "84 bytes from 203.0.113.9, seq=0 ttl=61 time=3.000 ms\n"
+		    "84 bytes from 192.0.2.2, seq=1 ttl=61 time=2.000 ms\n"
+		    "--- 203.0.113.9 ping statistics ---\n"
+		    "3 packets transmitted, 1 packets received, +1 duplicates, +1 errors, +1 pending, 50% "
+		    "packet loss\n"
+		    "round-trip min/avg/max/stddev = 1.000/2.000/3.000/1.000 ms\n");
+	contains(&ping_record_type, &p,
+	    "\"loss\":0.50,\"min\":1.000,\"max\":3.000,\"avg\":2.000,\"stddev\":1.000,"
 	    "\"ndups\":1,\"nerrs\":1,\"npend\":1}}");
 	ping_record_fini(&p);
 	(void)state;
@@ -122,7 +123,8 @@ silent_hops_are_listed_by_ttl(void **state)
 	live_probe(&t, &t.leg, 3, 0, 44);
 	live_probe(&t, &t.leg, 2, 0, 44);
 	t.leg.probes[2].flags |= TRACE_PROBE_PENDING;
-	contains(&trace_record_type, &t, "\"no_hops\":[{\"probe_ttl\":2,\"probe_id\":1,\"probe_size\":44,"
+	contains(&trace_record_type, &t,
+	    "\"no_hops\":[{\"probe_ttl\":2,\"probe_id\":1,\"probe_size\":44,"
 	    "\"tx\":{\"sec\":1795306560,\"usec\":759135},\"flags\":[\"pending\"]},{\"probe_ttl\":3,");
 	t.squeries = 3;
 	t.stop_hop = 2;
@@ -264,7 +266,8 @@ broken_extension_objects_are_left_out(void **state)
 	memcpy(x->ext, ext, sizeof(ext));
 	x->ext_len = sizeof(ext);
 	live_hop(&t.leg, "192.0.2.2", 5)->extra = x;
-	contains(&trace_record_type, &t, "\"icmpext\":[{\"ie_cn\":1,\"ie_ct\":1,\"ie_dl\":4,\"mpls_labels\":["
+	contains(&trace_record_type, &t,
+	    "\"icmpext\":[{\"ie_cn\":1,\"ie_ct\":1,\"ie_dl\":4,\"mpls_labels\":["
 	    "{\"mpls_ttl\":1,\"mpls_s\":1,\"mpls_exp\":0,\"mpls_label\":24015}]}]}");
 	r = through_warts(&trace_record_type, &t, &b, &item);
 	back = item.rec;

@@ -171,10 +171,12 @@ damage_is_named_with_its_offset(void **state)
 		{ { 0x12, 0x05, 0, 6, 0xff, 0xff, 0xff, 0xff }, 8, "at most 67108864" },
 		{ { 0x12, 0x05, 0, 99, 0xff, 0xff, 0xff, 0xff, 0 }, 9, "the file ends inside" },
 		{ { 0x12, 0x05, 0, 4, 0, 0, 0, 9, 0, 0, 0, 1, 0, 0, 0, 1, 0 }, 17, "cycle 1 is not defined" },
-		{ { 0x12, 0x05, 0, 1, 0, 0, 0, 11, 0, 0, 0, 2, 0, 0, 0, 1, 'x', 0, 0 }, 19, "where 1 is due" },
+		{ { 0x12, 0x05, 0, 1, 0, 0, 0, 11, 0, 0, 0, 2, 0, 0, 0, 1, 'x', 0, 0 }, 19,
+		    "where 1 is due" },
 		{ { 0x12, 0x05, 0, 7, 0, 0, 0, 3, 0, 0, 0 }, 11, "without a destination" },
 		{ { 0x12, 0x05, 0, 5, 0, 0, 0, 6, 2, 1, 1, 2, 3, 4 }, 14, "has number 2, not 1" },
-		{ { 0x12, 0x05, 0, 7, 0, 0, 0, 11, 0x80, 0x80, 0x40, 0, 6, 4, 4, 1, 2, 3, 4 }, 19, "address type 4" },
+		{ { 0x12, 0x05, 0, 7, 0, 0, 0, 11, 0x80, 0x80, 0x40, 0, 6, 4, 4, 1, 2, 3, 4 }, 19,
+		    "address type 4" },
 	};
 	struct errbuf err;
 

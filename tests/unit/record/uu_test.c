@@ -74,8 +74,13 @@ every_length_comes_back(void **state)
 static void
 bad_texts_are_refused(void **state)
 {
-	static const char *const bad[] = { "", "`", "\n", "#86)C\n", "#86)C`\n`\n", "#86)\n`\n", "#86\x7f"
-		"C\n`\n", "`\n`\n", "\x1f" "aaaa\n`\n", "z86)C\n`\n", "#86)C\n`\nx", "#86a)\n`\n" };
+	static const char *const bad[] = { "", "`", "\n", "#86)C\n", "#86)C`\n`\n", "#86)\n`\n",
+		"#86\x7f"
+		"C\n`\n",
+		"`\n`\n",
+		"\x1f"
+		"aaaa\n`\n",
+		"z86)C\n`\n", "#86)C\n`\nx", "#86a)\n`\n" };
 	struct buf b;
 
 	buf_init(&b, 0);
