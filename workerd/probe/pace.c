@@ -6,15 +6,20 @@ pace_set(struct pace *p, uint32_t pps)
 	p->interval = pps == 0 ? 0 : NSEC_PER_SEC / (nsec_t)pps;
 }
 
-void
-pace_settle(struct pace *p, nsec_t now, int idle)
+static nsec_t
+later(nsec_t a, nsec_t b)
 {
-	nsec_t credit = p->interval > PACE_BURST_NS ? p->interval : PACE_BURST_NS;
+	return a > b ? a : b;
+}
 
-	if (idle)
-		credit = 0;
-	if (p->next < now - credit)
-		p->next = now - credit;
+void
+pace_settle(struct pace *p, nsec_t now, bool idle)
+{
+	nsec_t backlog = idle ? 0 : later(PACE_BACKLOG_NS, p->interval);
+	nsec_t burst = idle ? 0 : PACE_BURST_NS;
+
+	p->next = later(p->next, now - backlog);
+	p->gate = later(p->gate, now - burst);
 }
 
 void
@@ -27,7 +32,5 @@ pace_close_group(struct pace *p, nsec_t now)
 nsec_t
 pace_wake(const struct pace *p, nsec_t now)
 {
-	nsec_t when = p->next > p->group ? p->next : p->group;
-
-	return when > now ? when : now;
+	return later(later(p->next, p->gate), later(p->group, now));
 }

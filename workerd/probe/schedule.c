@@ -39,7 +39,7 @@ source_activate(struct source *s)
 	s->active = true;
 	e->active++;
 	pace_set(&s->pace, s->pps);
-	pace_settle(&s->pace, e->now.mono, 1);
+	pace_settle(&s->pace, e->now.mono, true);
 	s->burst = s->priority;
 	if (e->ring == NULL) {
 		e->ring = s->next = s;
@@ -301,7 +301,7 @@ settle_paces(struct engine *e)
 	pace_settle(&e->pace, e->now.mono, e->idle);
 	for (uint32_t i = 0; i < e->active; i++, s = s->next) {
 		if (s->pace.interval != 0)
-			pace_settle(&s->pace, e->now.mono, 0);
+			pace_settle(&s->pace, e->now.mono, false);
 	}
 }
 
