@@ -83,6 +83,24 @@ the_whole_timeout_is_waited_after_the_last_probe(void **state)
 }
 
 static void
+the_wait_is_kept_over_many_probes(void **state)
+{
+	struct sim *net = ping_sim(NET, "-c 10000 -i 3ms -W 1ms " DST);
+
+	for (uint32_t i = 1; i < 10000; i++) {
+		assert_in_range(sim_packet(net, i)->at, i * 3 * NSEC_PER_MSEC, (i * 3 + 1) * NSEC_PER_MSEC);
+		assert_true(sim_packet(net, i)->at - sim_packet(net, i - 1)->at > 2 * NSEC_PER_MSEC);
+	}
+	sim_free(net);
+	/* a pace slower than the wait decides, without bursts */
+	net = ping_sim(NET "pps 100", "-c 50 -i 3ms -W 1ms " DST);
+	for (uint32_t i = 1; i < 50; i++)
+		assert_true(sim_packet(net, i)->at - sim_packet(net, i - 1)->at >= 9 * NSEC_PER_MSEC);
+	sim_free(net);
+	(void)state;
+}
+
+static void
 the_timeout_is_raised_to_the_wait_unless_given(void **state)
 {
 	struct sim *net = ping_sim(NET, "-c 1 -i 7 " DST);
@@ -334,6 +352,7 @@ main(void)
 		cmocka_unit_test(without_a_transmit_stamp_the_send_time_serves),
 		cmocka_unit_test(the_record_is_written_with_its_fields),
 		cmocka_unit_test(the_whole_timeout_is_waited_after_the_last_probe),
+		cmocka_unit_test(the_wait_is_kept_over_many_probes),
 		cmocka_unit_test(the_timeout_is_raised_to_the_wait_unless_given),
 		cmocka_unit_test(enough_answered_probes_end_it_at_once),
 		cmocka_unit_test(progress_is_told_every_so_many_probes),

@@ -253,11 +253,34 @@ add_probe(struct ping *p, const struct instant *now)
 	return 0;
 }
 
+/* When the probe that is leaving should have left: the wake-up that it owes its
+ * slot to is a fraction of a millisecond late, and such fractions must not add
+ * up. Later than half the wait is a stall, which is not made up for. */
+static nsec_t
+left_at(const struct task *t, bool first, nsec_t wait, nsec_t mono)
+{
+	nsec_t due = t->timer.deadline;
+
+	return first || mono - due > wait / 2 ? mono : due;
+}
+
+static void
+arm(struct ping *p, const struct instant *now)
+{
+	const struct ping_record *rec = &p->rec;
+	struct task *t = &p->meas.task;
+	nsec_t wait = (nsec_t)rec->wait_us * NSEC_PER_USEC;
+
+	if (rec->sent == rec->probe_count)
+		task_wait(t, now->mono + (nsec_t)rec->timeout_us * NSEC_PER_USEC);
+	else
+		task_wait(t, left_at(t, rec->sent == 1, wait, now->mono) + wait);
+}
+
 static bool
 send_next(struct task *t, struct probe *pr, const struct instant *now)
 {
 	struct ping *p = ping_of(t);
-	bool last;
 	int rc;
 
 	if (ping_fill_toobig(p, pr)) {
@@ -275,8 +298,7 @@ send_next(struct task *t, struct probe *pr, const struct instant *now)
 	}
 	p->due = false;
 	ping_fill_probe(p, pr, (uint16_t)(p->rec.sent - 1), now);
-	last = p->rec.sent == p->rec.probe_count;
-	task_wait(t, now->mono + (nsec_t)(last ? p->rec.timeout_us : p->rec.wait_us) * NSEC_PER_USEC);
+	arm(p, now);
 	return true;
 }
 
