@@ -159,6 +159,7 @@ a_neighbour_is_reached_at_one_hop(void **state)
 
 	util_assert_stop(util_trace(net, "trace -f 4 -Z a " DST), TRACE_STOP_COMPLETED, 0);
 	order_is(net, "4 2 1");
+	assert_int_equal(util_record(net)->rare->dtree->firsthop, 1);
 	sim_free(net);
 	(void)state;
 }

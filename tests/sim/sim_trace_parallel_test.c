@@ -168,6 +168,36 @@ probes_to_one_hop_keep_their_distance(void **state)
 	(void)state;
 }
 
+/* The reply to the first attempt comes when the second is out: with -Q it is
+ * no answer to the second, which is waited for. */
+static void
+a_late_reply_does_not_answer_the_next_attempt(void **state)
+{
+	struct sim *net = sim_new("ttl 1: 192.0.2.1 delay=1500 drop=2; ttl 2: 192.0.2.2");
+	const struct trace_record *rec = util_trace(net, "trace -w 1 -q 3 -Q -N 2 " DST);
+
+	assert_int_equal(util_count(&rec->leg, 1), 3);
+	for (uint16_t i = 0; i < rec->leg.probe_count; i++) {
+		if (rec->leg.probes[i].ttl == 1)
+			assert_in_range(rec->leg.probes[i].tx_us, rec->leg.probes[i].id * 1000000,
+			    rec->leg.probes[i].id * 1000000 + 5000);
+	}
+	sim_free(net);
+	(void)state;
+}
+
+static void
+a_late_unreachable_still_ends_the_trace(void **state)
+{
+	struct sim *net = sim_new("ttl 1: 192.0.2.1; ttl 2: silent; ttl 3: 192.0.2.3 unreach=1 delay=1500; dst: silent hops=30");
+	const struct trace_record *rec = util_trace(net, "trace -w 1 -q 1 -N 2 " DST);
+
+	util_assert_stop(rec, TRACE_STOP_UNREACH, 1);
+	assert_in_range(rec->hop_count, 4, 6);
+	sim_free(net);
+	(void)state;
+}
+
 static void
 lastditch_follows_a_parallel_gap(void **state)
 {
@@ -262,6 +292,8 @@ main(void)
 		cmocka_unit_test(hops_probed_beyond_the_end_are_extra),
 		cmocka_unit_test(the_window_does_not_pass_the_gap_limit),
 		cmocka_unit_test(probes_to_one_hop_keep_their_distance),
+		cmocka_unit_test(a_late_reply_does_not_answer_the_next_attempt),
+		cmocka_unit_test(a_late_unreachable_still_ends_the_trace),
 		cmocka_unit_test(lastditch_follows_a_parallel_gap),
 		cmocka_unit_test(back_descends_from_the_hop_limit),
 		cmocka_unit_test(back_falls_back_to_gap_or_hop_limit),

@@ -394,9 +394,9 @@ progress_is_told_every_so_many_probes(void **state)
 {
 	struct sim *net = sim_new(NET);
 
-	util_assert_stop(util_trace(net, "trace -y 2 -Q " DST), TRACE_STOP_COMPLETED, 0);
+	util_assert_stop(util_trace(net, "trace -y 3 -Q " DST), TRACE_STOP_COMPLETED, 0);
 	assert_int_equal(sim_sent(net), 8);
-	assert_int_equal(sim_progress(net), 4);
+	assert_int_equal(sim_progress(net), 2);
 	sim_free(net);
 	(void)state;
 }

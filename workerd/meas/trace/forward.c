@@ -23,7 +23,7 @@ judge(struct trace *t, const struct trace_leg *leg, uint16_t reply)
 }
 
 void
-forward_reply(struct trace *t, struct trace_leg *leg, uint16_t reply, bool first, const struct instant *now)
+forward_reply(struct trace *t, struct trace_leg *leg, uint16_t reply, const struct instant *now)
 {
 	struct verdict v = judge(t, leg, reply);
 	bool here = leg->probes[leg->replies[reply].probe].ttl == t->ttl;
@@ -38,7 +38,7 @@ forward_reply(struct trace *t, struct trace_leg *leg, uint16_t reply, bool first
 			return;
 		}
 	}
-	visit_reply(t, leg, reply, first, now);
+	visit_reply(t, leg, reply, now);
 }
 
 void

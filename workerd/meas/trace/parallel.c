@@ -302,7 +302,7 @@ parallel_probe(struct trace *t, struct probe *pr, const struct instant *now)
 }
 
 void
-parallel_reply(struct trace *t, struct trace_leg *leg, uint16_t reply, bool first, const struct instant *now)
+parallel_reply(struct trace *t, struct trace_leg *leg, uint16_t reply, const struct instant *now)
 {
 	struct parallel *p = t->more->parallel;
 	const struct trace_reply *r = &leg->replies[reply];
@@ -310,7 +310,6 @@ parallel_reply(struct trace *t, struct trace_leg *leg, uint16_t reply, bool firs
 	struct par_hop *h = &p->hop[ttl];
 	struct verdict v = trace_judge(&t->rec, r, false, false);
 
-	(void)first;
 	leg->probes[r->probe].flags &= (uint8_t)~TRACE_PROBE_PENDING;
 	h->answered = true;
 	if (h->deadline != 0 && (h->last == r->probe || !trace_wants_all(&t->rec)))

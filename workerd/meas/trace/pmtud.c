@@ -347,12 +347,11 @@ pmtud_probe(struct trace *t, struct probe *pr, const struct instant *now)
 }
 
 void
-pmtud_reply(struct trace *t, struct trace_leg *leg, uint16_t reply, bool first, const struct instant *now)
+pmtud_reply(struct trace *t, struct trace_leg *leg, uint16_t reply, const struct instant *now)
 {
 	const struct pmtud *p = t->more->pmtud;
 	struct trace_probe *tp = &leg->probes[leg->replies[reply].probe];
 
-	(void)first;
 	tp->flags &= (uint8_t)~TRACE_PROBE_PENDING;
 	if (leg == &result(t)->leg && p->attempt > 0 && tp->ttl == p->ttl && tp->size == p->size)
 		judge(t, reply, now);

@@ -193,7 +193,6 @@ op_reply(struct task *task, const struct reply *r, const struct instant *now)
 	struct trace *t = (struct trace *)task;
 	struct trace_leg *leg;
 	uint16_t at;
-	bool first;
 
 	if (t->state == TR_PTR) {
 		if (r->quoted == NULL)
@@ -203,13 +202,12 @@ op_reply(struct task *task, const struct reply *r, const struct instant *now)
 	leg = find_probe(t, trace_match(t, r->pkt, r->quoted), &at);
 	if (leg == NULL || leg->reply_count >= leg->probe_count + TRACE_SPARE_REPLIES)
 		return;
-	first = (leg->probes[at].flags & TRACE_PROBE_ANSWERED) == 0;
 	if (trace_note_reply(t, leg, at, r) != 0) {
 		trace_fail(t, -ENOMEM, "out of memory", now);
 		return;
 	}
 	leg->probes[at].flags |= TRACE_PROBE_ANSWERED;
-	rooms[t->state].reply(t, leg, (uint16_t)(leg->reply_count - 1), first, now);
+	rooms[t->state].reply(t, leg, (uint16_t)(leg->reply_count - 1), now);
 }
 
 static void

@@ -84,9 +84,8 @@ struct trace_room {
 	uint32_t next; /* states one may go to, as bits */
 	void (*enter)(struct trace *, const struct instant *now);
 	bool (*probe)(struct trace *, struct probe *, const struct instant *now);
-	/* A reply was recorded: leg->replies[reply]. first: its probe had none. */
-	void (*reply)(struct trace *, struct trace_leg *leg, uint16_t reply, bool first,
-	    const struct instant *now);
+	/* A reply was recorded: leg->replies[reply]. */
+	void (*reply)(struct trace *, struct trace_leg *leg, uint16_t reply, const struct instant *now);
 	void (*timeout)(struct trace *, const struct instant *now);
 	void (*hop_over)(struct trace *, const struct instant *now); /* rooms that visit.c serves */
 };
@@ -132,14 +131,14 @@ uint8_t trace_proto(const struct trace_record *);
 /* visit.c: probe one hop up to its attempts. */
 void visit_begin(struct trace *, uint8_t ttl, const struct instant *now);
 bool visit_probe(struct trace *, struct probe *, const struct instant *now);
-void visit_reply(struct trace *, struct trace_leg *, uint16_t reply, bool first, const struct instant *now);
+void visit_reply(struct trace *, struct trace_leg *, uint16_t reply, const struct instant *now);
 void visit_timeout(struct trace *, const struct instant *now);
 nsec_t trace_wait_ns(const struct trace *);
 uint8_t trace_last_ttl(const struct trace *); /* -m, or 255 */
 
 /* forward.c */
 void forward_enter(struct trace *, const struct instant *now);
-void forward_reply(struct trace *, struct trace_leg *, uint16_t reply, bool first, const struct instant *now);
+void forward_reply(struct trace *, struct trace_leg *, uint16_t reply, const struct instant *now);
 void forward_hop_over(struct trace *, const struct instant *now);
 
 /* parallel.c */
@@ -147,7 +146,7 @@ int parallel_new(struct trace *);
 void parallel_free(struct parallel *);
 void parallel_enter(struct trace *, const struct instant *now);
 bool parallel_probe(struct trace *, struct probe *, const struct instant *now);
-void parallel_reply(struct trace *, struct trace_leg *, uint16_t reply, bool first, const struct instant *now);
+void parallel_reply(struct trace *, struct trace_leg *, uint16_t reply, const struct instant *now);
 void parallel_timeout(struct trace *, const struct instant *now);
 
 /* dtree.c */
@@ -170,7 +169,7 @@ void lastditch_hop_over(struct trace *, const struct instant *now);
 void pmtud_free(struct pmtud *);
 void pmtud_enter(struct trace *, const struct instant *now);
 bool pmtud_probe(struct trace *, struct probe *, const struct instant *now);
-void pmtud_reply(struct trace *, struct trace_leg *, uint16_t reply, bool first, const struct instant *now);
+void pmtud_reply(struct trace *, struct trace_leg *, uint16_t reply, const struct instant *now);
 void pmtud_timeout(struct trace *, const struct instant *now);
 void pmtud_too_long(struct trace *, const struct instant *now); /* the kernel refused the size */
 

@@ -82,11 +82,10 @@ attempt_over(struct trace *t, const struct instant *now)
 }
 
 void
-visit_reply(struct trace *t, struct trace_leg *leg, uint16_t reply, bool first, const struct instant *now)
+visit_reply(struct trace *t, struct trace_leg *leg, uint16_t reply, const struct instant *now)
 {
-	uint16_t at = leg->replies[reply].probe;
-	struct trace_probe *p = &leg->probes[at];
-	bool waited_for = first && at == leg->probe_count - 1 && (p->flags & TRACE_PROBE_PENDING) != 0;
+	struct trace_probe *p = &leg->probes[leg->replies[reply].probe];
+	bool waited_for = (p->flags & TRACE_PROBE_PENDING) != 0; /* only the last is ever */
 
 	p->flags &= (uint8_t)~TRACE_PROBE_PENDING;
 	if (leg != leg_of(t) || p->ttl != t->ttl || t->attempt == 0)
