@@ -54,6 +54,7 @@ struct arg_spec {
 	 * alone ("no such flag"), which is shown behind "-X failed: ". */
 	int (*call)(void *dst, const char *text, struct errbuf *);
 	bool repeatable; /* WORDS and CALL always are */
+	const char *otherwise; /* what leaving it out means, where def cannot say it; for help */
 };
 
 /* Which options were given: bit by row. At most 64 rows. */

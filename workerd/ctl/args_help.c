@@ -23,6 +23,13 @@ has_range(const struct arg_spec *row)
 	return row->kind == ARG_NUM || row->kind == ARG_TIME || row->kind == ARG_U32;
 }
 
+/* A default outside the range means that leaving it out is a thing of its own. */
+static bool
+has_default(const struct arg_spec *row)
+{
+	return row->def >= row->min && row->def <= row->max;
+}
+
 static void
 help_number(struct buf *b, const struct arg_spec *row, int64_t v)
 {
@@ -41,10 +48,11 @@ help_range(struct buf *b, const struct arg_spec *row)
 	help_number(b, row, row->min);
 	buf_text(b, " - ");
 	help_number(b, row, row->max);
-	/* a default outside the range means that leaving it out is a thing of its own */
-	if (row->def >= row->min && row->def <= row->max) {
+	if (has_default(row)) {
 		buf_text(b, ", default ");
 		help_number(b, row, row->def);
+	} else if (row->otherwise != NULL) {
+		buf_printf(b, ", default %s", row->otherwise);
 	}
 	buf_text(b, ")");
 }
@@ -68,6 +76,8 @@ args_help(struct buf *b, const struct arg_spec *rows)
 		buf_printf(b, "  -%c %-*s %s", row->letter, HELP_COLUMN, name, row->help);
 		if (has_range(row))
 			help_range(b, row);
+		else if (row->otherwise != NULL)
+			buf_printf(b, " (default %s)", row->otherwise);
 		if (row->words != NULL)
 			help_words(b, row);
 		buf_text(b, "\n");
@@ -91,7 +101,7 @@ static void
 describe_range(struct buf *b, const struct arg_spec *row)
 {
 	buf_printf(b, ",\"min\":%lld,\"max\":%lld", (long long)row->min, (long long)row->max);
-	if (row->def >= row->min && row->def <= row->max)
+	if (has_default(row))
 		buf_printf(b, ",\"default\":%lld", (long long)row->def);
 	if (row->kind == ARG_TIME)
 		buf_printf(b, ",\"unit_us\":%u", row->unit_us);
@@ -130,6 +140,10 @@ args_describe(struct buf *b, const struct arg_spec *rows)
 			describe_range(b, row);
 		if (row->words != NULL)
 			describe_words(b, row);
+		if (row->otherwise != NULL) {
+			buf_text(b, ",\"otherwise\":");
+			json_text(b, row->otherwise);
+		}
 		buf_printf(b, ",\"repeatable\":%s}", many ? "true" : "false");
 	}
 	buf_text(b, "]");

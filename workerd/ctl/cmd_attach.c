@@ -97,14 +97,14 @@ parse(struct session *s, char *rest, struct attach_values *v)
 	char *words[WORDS_MAX];
 	int n = line_split(rest, words, WORDS_MAX);
 
-	if (n < 0 || n % 2 != 0) {
+	if (n < 0) {
 		session_reply(s, "ERR could not params_get");
 		return false;
 	}
 	for (int i = 0; i < n; i += 2) {
 		const struct attach_key *k = find_key(words[i]);
 
-		if (k == NULL) {
+		if (k == NULL || i + 1 == n) {
 			session_reply(s, "ERR command attach param '%s' failed", words[i]);
 			return false;
 		}

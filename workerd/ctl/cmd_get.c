@@ -98,14 +98,14 @@ static const struct cmd gets[] = {
 void
 cmd_get(struct session *s, char *rest)
 {
-	char *tail, *word = cmd_word(rest, &tail);
-	const struct cmd *get = cmd_find_in(gets, sizeof(gets) / sizeof(gets[0]), word);
+	/* One word and nothing behind it: what follows belongs to the name. */
+	const struct cmd *get = cmd_find_in(gets, sizeof(gets) / sizeof(gets[0]), rest);
 
-	if (*word == '\0')
+	if (*rest == '\0')
 		session_reply(s, "ERR usage: get [command | holdtime | monitorname | nameserver | pid | pps | sport | "
 				 "version | window]");
 	else if (get == NULL)
-		session_reply(s, "ERR unhandled get command '%s'", word);
+		session_reply(s, "ERR unhandled get command '%s'", rest);
 	else
-		get->run(s, tail);
+		get->run(s, rest);
 }

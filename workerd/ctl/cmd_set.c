@@ -95,9 +95,15 @@ set_command(struct session *s, char *rest)
 	set_text(s, "command", s->env->command, sizeof(s->env->command), rest);
 }
 
+/* Without a text there is none again, as existing programs have it. */
 static void
 set_monitorname(struct session *s, char *rest)
 {
+	if (*rest == '\0') {
+		s->env->monitor[0] = '\0';
+		session_reply(s, "OK");
+		return;
+	}
 	set_text(s, "monitorname", s->env->monitor, sizeof(s->env->monitor), rest);
 }
 

@@ -70,6 +70,7 @@ unknown_words_get_the_exact_error(void **state)
 	assert_string_equal(talk_say(t, "frob\n"), "ERR unhandled command 'frob'\n");
 	assert_string_equal(talk_say(t, " get pid\n"), "ERR unhandled command ''\n");
 	assert_string_equal(talk_say(t, "get frob\n"), "ERR unhandled get command 'frob'\n");
+	assert_string_equal(talk_say(t, "get pid x\n"), "ERR unhandled get command 'pid x'\n");
 	assert_string_equal(talk_say(t, "set frob 1\n"), "ERR unhandled set command 'frob'\n");
 	assert_string_equal(talk_say(t, "get\n"),
 	    "ERR usage: get [command | holdtime | monitorname | nameserver | pid | pps | sport | version | window]\n");
@@ -93,6 +94,8 @@ operators_change_settings(void **state)
 	assert_string_equal(talk_say(t, "set holdtime 61\n"), "ERR holdtime: 61 out of range (0, 60)\n");
 	assert_string_equal(talk_say(t, "set monitorname \"a b\"\n"), "OK\n");
 	assert_string_equal(talk_say(t, "get monitorname\n"), "OK monitorname \"a b\"\n");
+	assert_string_equal(talk_say(t, "set monitorname\n"), "OK\n");
+	assert_string_equal(talk_say(t, "get monitorname\n"), "OK null monitorname\n");
 	assert_string_equal(talk_say(t, "set nameserver 192.0.2.53\n"), "OK\n");
 	assert_string_equal(talk_say(t, "get nameserver\n"), "OK nameserver 192.0.2.53\n");
 	assert_string_equal(talk_say(t, "set nameserver x\n"), "ERR could not set nameserver\n");
@@ -184,7 +187,8 @@ attach_errors_leave_it_interactive(void **state)
 {
 	struct talk *t = *state;
 
-	assert_string_equal(talk_say(t, "attach priority\n"), "ERR could not params_get\n");
+	assert_string_equal(talk_say(t, "attach priority\n"), "ERR command attach param 'priority' failed\n");
+	assert_string_equal(talk_say(t, "attach name n format\n"), "ERR command attach param 'format' failed\n");
 	assert_string_equal(talk_say(t, "attach name \"a b\n"), "ERR could not params_get\n");
 	assert_string_equal(talk_say(t, "attach frob 1\n"), "ERR command attach param 'frob' failed\n");
 	assert_string_equal(talk_say(t, "attach priority 0\n"), "ERR invalid priority\n");
