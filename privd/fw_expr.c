@@ -2,6 +2,7 @@
 
 #include <stdio.h> /* libnftnl/expr.h needs it before */
 
+#include <arpa/inet.h>
 #include <libnftnl/expr.h>
 #include <libnftnl/rule.h>
 #include <linux/netfilter.h>
@@ -52,12 +53,13 @@ load_fib(struct nftnl_rule *rule, const struct fw_test *t, uint32_t which)
 static void
 load_exthdr(struct nftnl_rule *rule, const struct fw_test *t, uint32_t op)
 {
+	bool bytes = t->load == FW_FRAG6;
 	struct nftnl_expr *e = EXPR(rule, "exthdr", { NFTNL_EXPR_EXTHDR_DREG, NFT_REG_1 },
-	    { NFTNL_EXPR_EXTHDR_OP, op }, { NFTNL_EXPR_EXTHDR_LEN, 1 },
-	    { NFTNL_EXPR_EXTHDR_FLAGS, NFT_EXTHDR_F_PRESENT });
+	    { NFTNL_EXPR_EXTHDR_OP, op }, { NFTNL_EXPR_EXTHDR_LEN, t->len },
+	    { NFTNL_EXPR_EXTHDR_FLAGS, bytes ? 0 : NFT_EXTHDR_F_PRESENT });
 
-	nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_OFFSET, 0);
-	nftnl_expr_set_u8(e, NFTNL_EXPR_EXTHDR_TYPE, (uint8_t)t->off);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_OFFSET, bytes ? t->off : 0);
+	nftnl_expr_set_u8(e, NFTNL_EXPR_EXTHDR_TYPE, (uint8_t)(bytes ? IPPROTO_FRAGMENT : t->off));
 }
 
 /* More than pps: 20 ms worth of burst, and one send batch however low the rate. */
@@ -87,6 +89,7 @@ static const struct {
 	[FW_FIB_DADDR] = { load_fib, NFTA_FIB_F_DADDR },
 	[FW_OPT4] = { load_exthdr, NFT_EXTHDR_OP_IPV4 },
 	[FW_EXT6] = { load_exthdr, NFT_EXTHDR_OP_IPV6 },
+	[FW_FRAG6] = { load_exthdr, NFT_EXTHDR_OP_IPV6 },
 };
 
 /* A value as its register holds it: packet bytes in network order, the
@@ -94,7 +97,7 @@ static const struct {
 static void
 value_bytes(const struct fw_test *t, uint32_t value, uint8_t bytes[8])
 {
-	bool packet = t->load == FW_NET || t->load == FW_TH;
+	bool packet = t->load == FW_NET || t->load == FW_TH || t->load == FW_FRAG6;
 
 	memset(bytes, 0, 8);
 	if (!packet && t->len == 4) {

@@ -81,11 +81,11 @@ const struct fw_rule fw_rules[] = {
 	{ "v6", { { 0 } }, DROP("protocol") },
 
 	/* RFC 4443: echo request and "packet too big". A later fragment has no
-	 * type: the third test does not match there, and it passes. */
+	 * type; what the kernel would load as one is another byte. */
+	{ "icmp6", { { FW_FRAG6, 2, 2, 0xfff8, FW_NE, 0 } }, FW_GOTO, "ok" },
 	{ "icmp6", { TH(0, 1, FW_EQ, 128) }, FW_GOTO, "ok" },
 	{ "icmp6", { TH(0, 1, FW_EQ, 2) }, FW_GOTO, "ok" },
-	{ "icmp6", { TH(0, 1, FW_GE, 0) }, DROP("protocol") },
-	{ "icmp6", { { 0 } }, FW_GOTO, "ok" },
+	{ "icmp6", { { 0 } }, DROP("protocol") },
 
 	{ "ok", { OIF(FW_EQ, LO) }, DROP("local"), FW_UNLESS_LOCAL },
 	/* Last, so that a refused packet costs nobody's share. */

@@ -16,6 +16,7 @@ enum fw_load {
 	FW_OIF,
 	FW_NET,	      /* bytes of the network header */
 	FW_TH,	      /* bytes of the transport header; no match where there is none */
+	FW_FRAG6,     /* bytes of the fragment header; the same */
 	FW_FIB_SADDR, /* what kind of address the source is to this host */
 	FW_FIB_DADDR,
 	FW_OPT4, /* an IPv4 option is there (1) */

@@ -8,6 +8,7 @@ import ctypes
 import errno
 import json
 import os
+import select
 import socket
 import struct
 import sys
@@ -155,10 +156,11 @@ def netlink_add_address(name):
     body = struct.pack("=BBBBI", socket.AF_INET, 32, 0, 0, 1)
     body += struct.pack("=HH4s", 8, 2, socket.inet_aton("10.9.9.9"))
     fds[name].send(struct.pack("=IHHII", 16 + len(body), 20, 0x605, 1, 0) + body)
-    import select
-    select.select([fds[name]], [], [], 2)
-    data = fds[name].recv(4096)
-    return -struct.unpack_from("=i", data, 16)[0]
+    while True:
+        select.select([fds[name]], [], [], 2)
+        data = fds[name].recv(65536)
+        if struct.unpack_from("=H", data, 4)[0] == 2:  # NLMSG_ERROR; the rest is news of links
+            return -struct.unpack_from("=i", data, 16)[0]
 
 
 def become_worker():
