@@ -14,6 +14,7 @@ struct opts {
 	bool quiet;
 	bool multi;
 	int64_t attempts;
+	int64_t number;
 	int64_t wait;
 	int64_t userid;
 	int64_t method;
@@ -57,6 +58,7 @@ static const struct arg_spec rows[] = {
 	{ 'O', "option", "further", ARG_WORDS, AT(flags), .words = flags },
 	{ 'S', "source", "source address", ARG_ADDR, AT(src) },
 	{ 'Z', "name", "a name", ARG_STR, AT(name) },
+	{ 'A', "number", "a number", ARG_NUM, AT(number), 0, 9, -1, .otherwise = "random" },
 	{ 'z', "entry", "an entry", ARG_CALL, .off = 0, .call = count_call },
 	{ 0 },
 };
@@ -293,6 +295,7 @@ help_and_description_come_from_the_rows(void **state)
 	assert_non_null(
 	    strstr((char *)b.p, "  -w wait               time to wait (1ms - 20s, default 1s)\n"));
 	assert_non_null(strstr((char *)b.p, "kind of probe: udp, icmp (default icmp)\n"));
+	assert_non_null(strstr((char *)b.p, "  -A number             a number (0 - 9, default random)\n"));
 	buf_reset(&b);
 	args_describe(&b, rows);
 	buf_u8(&b, 0);
@@ -301,6 +304,8 @@ help_and_description_come_from_the_rows(void **state)
 	    "\"probes per hop\",\"min\":1,\"max\":20,\"default\":2,\"repeatable\":false}"));
 	assert_non_null(strstr((char *)b.p, "\"help\":\"say \\\"nothing\\\"\""));
 	assert_non_null(strstr((char *)b.p, "\"words\":[\"udp\",\"icmp\"],\"default\":\"icmp\""));
+	assert_non_null(
+	    strstr((char *)b.p, "\"min\":0,\"max\":9,\"otherwise\":\"random\",\"repeatable\":false}"));
 	assert_int_equal(b.p[0], '[');
 	assert_int_equal(b.p[b.len - 2], ']');
 	buf_fini(&b);
