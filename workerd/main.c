@@ -11,6 +11,7 @@
 #include "common/sd.h"
 #include "vantage-paths.h"
 #include "workerd/ctl/ctl.h"
+#include "workerd/latency.h"
 #include "workerd/loop.h"
 #include "workerd/meas/meas.h"
 #include "workerd/options.h"
@@ -197,6 +198,7 @@ run(struct worker *w)
 		return fail(EX_UNAVAILABLE, &err);
 	if ((rc = setup_loop(w, &err)) != 0 || (rc = setup_ctl(w, &err)) != 0)
 		return fail(EX_OSERR, &err);
+	latency_want();
 	/* The zone file is read now: none can be opened later. */
 	tzset();
 	(void)sd_notify("READY=1");

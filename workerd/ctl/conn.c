@@ -41,7 +41,8 @@ keep(struct conn *c, const char *bytes, size_t len)
 	c->kept_len = len;
 }
 
-/* Gives the session what it has kept, and more from the socket when it asks. */
+/* Gives the session what it has kept. With receive, more from the socket: only
+ * when no line waits, so that there is room and the end comes last. */
 static void
 input(struct conn *c, bool receive)
 {
@@ -214,7 +215,7 @@ on_poll(uv_poll_t *h, int status, int events)
 	else if (events & UV_WRITABLE)
 		c->blocked = false;
 	if (status == 0 && (events & UV_READABLE) && session_reads(&c->session))
-		input(c, true);
+		input(c, !has_waiting_lines(c));
 	ctl_attend(c->ctl, c);
 }
 

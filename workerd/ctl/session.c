@@ -149,7 +149,7 @@ session_input(struct session *s, char *bytes, size_t len)
 	char *line;
 	int rc;
 
-	while (!ended(s) && session_reads(s)) {
+	for (uint32_t n = 0; n < CTL_READ_LINES && !ended(s) && session_reads(s); n++) {
 		rc = lines_next(&l, &line, &line_len);
 		if (rc == 0)
 			break;

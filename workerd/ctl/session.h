@@ -57,9 +57,9 @@ void session_init(struct session *, struct session_env *, const char *name);
 /* After session_drop has said that all is gone. */
 void session_fini(struct session *);
 
-/* Takes the whole lines at the front of received bytes (writable); returns how
- * many bytes it is through with. Fewer whole lines than there are when
- * session_reads says no. */
+/* Takes the whole lines at the front of received bytes (writable), at most
+ * CTL_READ_LINES; returns how many bytes it is through with. Whole lines are
+ * left also when session_reads says no. */
 size_t session_input(struct session *, char *bytes, size_t len);
 bool session_reads(const struct session *);
 /* The client will send nothing more. */
