@@ -13,9 +13,11 @@
 #define CTL_CONNS_MAX 3072
 #define CTL_CONNS_UID_MAX 2048
 
-/* Bytes taken from one connection per wake-up, so that one client's flood of
- * commands does not delay others' probes by more than about a millisecond. */
+/* Bytes taken from one connection per wake-up, and lines of them, so that one
+ * client's flood does not delay others' probes by more than about half a
+ * millisecond. */
 #define CTL_READ_BYTES (16 * 1024)
+#define CTL_READ_LINES 1024
 
 /* Commands accepted and not yet begun, per connection; then its socket is not
  * read until half of them have gone. */

@@ -278,6 +278,29 @@ garbage_is_answered_and_cut(void **state)
 	(void)close(fd);
 }
 
+static void
+a_flood_of_short_lines_is_taken_in_parts(void **state)
+{
+	struct room *r = *state;
+	char flood[16384];
+	int fd = connect_pair(r);
+	const char *a;
+	bool end;
+
+	for (size_t i = 0; i < sizeof(flood); i += 2)
+		memcpy(flood + i, "x\n", 2);
+	assert_int_equal(send(fd, flood, sizeof(flood), MSG_NOSIGNAL), sizeof(flood));
+	(void)uv_run(&r->loop, UV_RUN_NOWAIT);
+	(void)uv_run(&r->loop, UV_RUN_NOWAIT);
+	assert_in_range(recv(fd, r->answer, sizeof(r->answer), 0), 27, 2 * CTL_READ_LINES * 27);
+	say(fd, "get pid\nexit\n");
+	a = hear(r, fd, &end);
+	assert_true(end);
+	assert_int_equal(count(a, "OK pid 4711\n"), 1);
+	assert_true(count(a, "ERR unhandled command 'x'\n") >= sizeof(flood) / 2 - 2 * CTL_READ_LINES);
+	(void)close(fd);
+}
+
 /* ---- listeners ---- */
 
 static int
@@ -489,6 +512,7 @@ main(void)
 		T(half_closed_after_done_gets_its_results),
 		T(a_half_closed_question_is_answered),
 		T(garbage_is_answered_and_cut),
+		T(a_flood_of_short_lines_is_taken_in_parts),
 		T(a_listener_has_a_data_form_and_the_client_may_override_it),
 		T(connections_are_named_by_path_and_count),
 		T(too_many_connections_are_told_so),
