@@ -77,7 +77,8 @@ static void *
 append(void *array, uint16_t *cap, uint16_t *count, size_t size)
 {
 	void **p = array;
-	uint32_t want = *cap == 0 ? 4 : *cap * 2u;
+	/* a little more: a hundred thousand running traces hold these arrays */
+	uint32_t want = *cap == 0 ? 4 : *cap + *cap / 4 + 2u;
 	uint8_t *more;
 
 	if (*count == UINT16_MAX)
