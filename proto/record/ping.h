@@ -148,9 +148,6 @@ void ping_record_fini(struct ping_record *);
 struct ping_probe *ping_record_add_probe(struct ping_record *);
 struct ping_reply *ping_record_add_reply(struct ping_record *);
 
-/* Puts replies by probe, then arrival, as the formats want them. */
-void ping_record_sort(struct ping_record *);
-
 /* The rare part, made on first use; NULL without memory. */
 struct ping_rare *ping_record_rare(struct ping_record *);
 

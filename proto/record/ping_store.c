@@ -62,28 +62,6 @@ ping_record_add_reply(struct ping_record *p)
 	return &p->replies[p->reply_count++];
 }
 
-/* Replies to one probe arrive in the order of their round-trip times. */
-static int
-compare(const void *a, const void *b)
-{
-	const struct ping_reply *x = a, *y = b;
-
-	if (x->probe != y->probe)
-		return x->probe < y->probe ? -1 : 1;
-	return (x->rtt_us > y->rtt_us) - (x->rtt_us < y->rtt_us);
-}
-
-void
-ping_record_sort(struct ping_record *p)
-{
-	for (uint32_t i = 1; i < p->reply_count; i++) {
-		if (compare(&p->replies[i - 1], &p->replies[i]) <= 0)
-			continue;
-		qsort(p->replies, p->reply_count, sizeof(*p->replies), compare);
-		return;
-	}
-}
-
 struct ping_rare *
 ping_record_rare(struct ping_record *p)
 {

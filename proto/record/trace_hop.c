@@ -247,7 +247,7 @@ static const uint8_t hop_rows[] = { 18, 20, 2, 5, 8, 19, 6, 3, 11, ROW_FLAGS, 10
 	13, 16, 12, 15, 17, 0 };
 static const uint8_t silent_rows[] = { 2, 5, 8, 19, ROW_PROBE_FLAGS, 0 };
 
-static const struct record_block hop_block = {
+const struct record_block trace_hop_block = {
 	.name = "trace hop", .fields = fields, .json = hop_rows, .params = PARAMS
 };
 static const struct record_block silent_block = {
@@ -271,7 +271,7 @@ trace_put_hop(struct warts_put *w, const struct field_ctx *outer, const struct t
 {
 	struct field_ctx c = hop_ctx(outer, leg, reply);
 
-	return warts_put_block(w, &hop_block, &c);
+	return warts_put_block(w, &trace_hop_block, &c);
 }
 
 /* Hops of one probe follow one another (warts.md section 9.2). */
@@ -327,7 +327,7 @@ get_hop(struct warts_get *g, const struct field_ctx *outer, struct trace_leg *le
 	c.base[BASE_SELF] = &reply;
 	c.base[BASE_PROBE] = &probe;
 	c.base[BASE_EXTRA] = &extra;
-	r = warts_get_block(g, &hop_block, &c, &seen);
+	r = warts_get_block(g, &trace_hop_block, &c, &seen);
 	if (r == 0 && (reply.from.family == ADDR_NONE || probe.ttl == 0))
 		r = errbuf_set(g->err, -EBADMSG, "trace hop without an address or a TTL");
 	if ((seen & SEEN(13)) == 0)
@@ -361,7 +361,7 @@ trace_json_hop(struct buf *b, const struct field_ctx *outer, const struct trace_
 	struct field_ctx c = hop_ctx(outer, leg, reply);
 
 	json_sep(b);
-	json_block(b, &hop_block, &c);
+	json_block(b, &trace_hop_block, &c);
 }
 
 void

@@ -22,6 +22,8 @@ const struct trace_reply *trace_first_reply(const struct trace_leg *, uint8_t tt
 /* The highest TTL that counts: hops beyond it are extra. */
 uint8_t trace_last_hop(const struct trace_record *);
 
+extern const struct record_block trace_hop_block;
+
 /* Hop records of a leg, as warts and as JSON. */
 int trace_put_hop(
     struct warts_put *, const struct field_ctx *outer, const struct trace_leg *, const struct trace_reply *);

@@ -337,7 +337,7 @@ read_record(struct warts_reader *r, struct warts_get *g, struct warts_item *item
 static int
 read_body(struct warts_reader *r, struct warts_item *item, struct errbuf *err)
 {
-	struct warts_get g;
+	struct warts_get g __attribute__((uninitialized)); /* tables of 2.5 kB, filled as it goes */
 	int code;
 
 	rd_init(&g.rd, r->body.p, r->body.len);

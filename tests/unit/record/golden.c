@@ -18,12 +18,18 @@ void
 golden_read(const char *name, const char *suffix, struct buf *ret)
 {
 	char path[512];
-	char chunk[4096];
-	size_t n;
-	FILE *f;
 
 	(void)snprintf(path, sizeof(path), "%s/%s%s", GOLDEN_DIR, name, suffix);
-	f = fopen(path, "rb");
+	golden_load(path, ret);
+}
+
+void
+golden_load(const char *path, struct buf *ret)
+{
+	char chunk[4096];
+	size_t n;
+	FILE *f = fopen(path, "rb");
+
 	if (f == NULL)
 		fail_msg("cannot open %s", path);
 	while ((n = fread(chunk, 1, sizeof(chunk), f)) > 0)

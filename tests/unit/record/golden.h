@@ -12,6 +12,7 @@ extern const char *const golden_names[]; /* without .warts, NULL at the end */
 
 /* A file's bytes, appended. */
 void golden_read(const char *name, const char *suffix, struct buf *ret);
+void golden_load(const char *path, struct buf *ret);
 
 /* What to do with each item of a stream. */
 typedef void golden_put(struct buf *, const struct warts_item *);

@@ -68,13 +68,10 @@ ping_counts_duplicates_errors_and_pending(void **state)
 	live_ping(&p);
 	(void)ping_record_add_probe(&p);
 	p.probes[2].flags = PING_PROBE_PENDING;
-	live_ping_reply(&p, 1, "192.0.2.2", 2000); /* an error: the target is unreachable */
-	p.replies[0].icmp_type = 3;
-	live_ping_reply(&p, 0, "203.0.113.9", 3000);
 	live_ping_reply(&p, 0, "203.0.113.9", 1000);
-	ping_record_sort(&p);
-	assert_int_equal(p.replies[0].rtt_us, 1000);
-	assert_int_equal(p.replies[2].probe, 1);
+	live_ping_reply(&p, 0, "203.0.113.9", 3000);
+	live_ping_reply(&p, 1, "192.0.2.2", 2000); /* an error: the target is unreachable */
+	p.replies[2].icmp_type = 3;
 	text_write(&b, &ping_record_type, &p);
 	text_is(&b, "ping from 192.0.2.1 to 203.0.113.9: 84 byte packets\n"
 		    "84 bytes from 203.0.113.9, seq=0 ttl=61 time=1.000 ms\n"

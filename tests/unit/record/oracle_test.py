@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 """The 2021 reference tools read what we write, and see in it what we see.
 
-usage: oracle_test.py SAMPLES     (the program made of samples.c)
+usage: oracle_test.py SAMPLES GOLDEN    (the program made of samples.c; tests/golden)
 Exit status 77, meson's "skipped", where the tools are not installed.
 """
+import glob
 import json
 import os
 import shutil
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 
-TOOLS = ("sc_warts2json", "sc_wartsdump", "sc_warts2text")
+TOOLS = ("sc_warts2json", "sc_wartsdump", "sc_warts2text", "sc_wartscat")
 # what the 2021 generation counts otherwise (text-json.md section 4)
 OTHERWISE = {"statistics", "version"}
 
@@ -55,7 +56,7 @@ def check_json(path, ours):
     if len(theirs) != len(ours):
         fail("sc_warts2json prints %d lines, we %d" % (len(theirs), len(ours)))
     for n, (a, b) in enumerate(zip(theirs, ours)):
-        if a.get("type") == "trace" and b["hop_count"] != a["hop_count"]:
+        if a.get("type") == "trace" and "extra_hops" in b:
             # the 2021 tool does not know the stop hop: all hops in one array
             b["hop_count"] = a["hop_count"]
             b["hops"] += b.pop("extra_hops")
@@ -91,8 +92,22 @@ def check_text(path, ours):
         fail("text: %d lines of traces, ours %d" % (len(theirs), len(traces(ours))))
 
 
+def check_rewritten(golden, samples):
+    """Their writer has habits of its own; we read what it makes of a sample.
+    One by one: it fails, now and then, where two cycles look the same."""
+    for path in sorted(glob.glob(os.path.join(golden, "*.warts"))):
+        # refused address records; exclusions written in the wrong byte order
+        if "legacy-gid" in path or "prefixscan" in path:
+            continue
+        with tempfile.TemporaryDirectory() as directory:
+            again = os.path.join(directory, "again.warts")
+            run("sc_wartscat", "-o", again, path)
+            ours = [json.loads(line) for line in run(samples, "json", again).splitlines()]
+            check_json(again, ours)
+
+
 def main():
-    samples = sys.argv[1]
+    samples, golden = sys.argv[1:3]
     if not all(shutil.which(tool) for tool in TOOLS):
         sys.exit(77)
     ours = [json.loads(line) for line in run(samples, "json").splitlines()]
@@ -102,6 +117,7 @@ def main():
         lines = check_json(out.name, ours)
         check_dump(out.name, ours)
         check_text(out.name, run(samples, "text"))
+        check_rewritten(golden, samples)
     print("%d objects agree" % lines)
 
 
