@@ -22,7 +22,7 @@ on_attend(struct session *s)
 	talk_of(s)->attended++;
 }
 
-void
+static void
 talk_open(struct talk *t, uint32_t pps)
 {
 	struct ctl_config cfg = {
@@ -47,7 +47,7 @@ talk_open(struct talk *t, uint32_t pps)
 	buf_init(&t->warts, 0);
 }
 
-void
+static void
 talk_close(struct talk *t)
 {
 	while (!session_drop(&t->s, 100))
@@ -210,4 +210,24 @@ talk_wait(struct talk *t, nsec_t advance)
 
 	mock_net_run(&t->net, advance);
 	return heard(t, from);
+}
+
+int
+talk_setup(void **state)
+{
+	struct talk *t = malloc(sizeof(*t));
+
+	if (t == NULL)
+		return -1;
+	talk_open(t, 100000);
+	*state = t;
+	return 0;
+}
+
+int
+talk_teardown(void **state)
+{
+	talk_close(*state);
+	free(*state);
+	return 0;
 }

@@ -19,8 +19,10 @@ struct talk {
 	uint32_t attended;
 };
 
-void talk_open(struct talk *, uint32_t pps);
-void talk_close(struct talk *);
+/* A cmocka fixture: *state is a struct talk. Closing it demands that no task is
+ * left. */
+int talk_setup(void **state);
+int talk_teardown(void **state);
 /* Sends text (len bytes) as a client, in pieces of at most piece bytes. */
 void talk_send(struct talk *, const char *text, size_t len, size_t piece);
 /* Sends the text, runs the engine, and returns what has been heard since the
