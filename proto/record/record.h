@@ -36,7 +36,8 @@ struct record_refs {
 };
 
 /* Each appends one whole record (JSON: one line with its newline; text: its
- * lines). 0; -EMSGSIZE when the format cannot hold it; -ENOMEM. On failure the
+ * lines). 0; -EMSGSIZE when the format cannot hold it; -ENOMEM; for warts
+ * -EINVAL when hops are not sorted or one is above hop_count. On failure the
  * buffer is as before. */
 int warts_write(struct buf *, const struct record_type *, const void *rec, const struct record_refs *);
 int json_write(struct buf *, const struct record_type *, const void *rec, const struct record_refs *);

@@ -282,13 +282,19 @@ static int
 put_rest(struct warts_put *w, const struct field_ctx *c)
 {
 	const struct trace_leg *leg = &rec_of(c)->leg;
+	uint8_t highest = 0;
 
 	buf_u16(w->out, leg->reply_count);
 	for (uint16_t i = 0; i < leg->reply_count; i++) {
+		uint8_t ttl = trace_reply_ttl(leg, &leg->replies[i]);
 		int r = trace_put_hop(w, c, leg, &leg->replies[i]);
 
+		/* Readers would give up the whole file at such a record. */
+		if (ttl < highest || ttl > rec_of(c)->hop_count)
+			return -EINVAL;
 		if (r < 0)
 			return r;
+		highest = ttl;
 	}
 	return trace_put_attrs(w, c);
 }

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -135,6 +136,7 @@ static void
 replies_are_sorted_by_ttl_then_arrival(void **state)
 {
 	struct trace_record t;
+	struct buf b;
 
 	live_trace(&t, "203.0.113.2");
 	live_probe(&t, &t.leg, 3, 0, 44);
@@ -142,7 +144,14 @@ replies_are_sorted_by_ttl_then_arrival(void **state)
 	live_hop(&t.leg, "192.0.2.3", 60);
 	live_probe(&t, &t.leg, 1, 0, 44);
 	live_hop(&t.leg, "192.0.2.1", 50);
+	buf_init(&b, 0);
+	assert_int_equal(
+	    warts_write(&b, &trace_record_type, &t, NULL), -EINVAL); /* no reader would have it */
 	trace_leg_sort(&t.leg);
+	assert_int_equal(warts_write(&b, &trace_record_type, &t, NULL), 0);
+	t.hop_count = 2;
+	assert_int_equal(warts_write(&b, &trace_record_type, &t, NULL), -EINVAL);
+	buf_fini(&b);
 	assert_int_equal(t.leg.probes[t.leg.replies[0].probe].ttl, 1);
 	assert_int_equal(t.leg.replies[1].rtt_us, 60);
 	assert_int_equal(t.leg.replies[2].rtt_us, 70);
