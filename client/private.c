@@ -14,8 +14,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "vantage-paths.h"
-
 #define PRIVD "vantage-privd"
 #define ARGS_MAX (16 + 2 * OPTS_DNP_MAX)
 #define END_WAIT_MS 5000 /* a worker halts its tasks and goes, in far less */
@@ -39,9 +37,6 @@ find_privd(char path[PATH_MAX], struct errbuf *err)
 		if (access(path, X_OK) == 0)
 			return 0;
 	}
-	(void)snprintf(path, PATH_MAX, "%s/vantage/%s", VANTAGE_LIBEXECDIR, PRIVD);
-	if (access(path, X_OK) == 0)
-		return 0;
 	return errbuf_set(err, -ENOENT, "%s is not installed beside %s", PRIVD, self);
 }
 

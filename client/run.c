@@ -27,8 +27,9 @@
 
 enum run_state {
 	RUN_FEED,  /* commands are being sent */
+	RUN_WAIT,  /* all are; results come. Behind "done" nothing can be halted */
 	RUN_HALT,  /* ^C: tasks are being halted */
-	RUN_DRAIN, /* "done" is sent; results come */
+	RUN_DRAIN, /* "done" is sent, the cycle's end comes */
 	RUN_OVER,
 };
 
@@ -46,9 +47,9 @@ struct run {
 	int signal;       /* the first that came */
 	bool input_waits; /* the feed wants its descriptor readable */
 	bool done_ok;
-	bool broken; /* what went wrong with the service has been said */
+	bool broken;       /* what went wrong with the service has been said */
 	bool write_failed; /* and this too */
-	bool aborted;	   /* a second signal: do not wait for anybody */
+	bool aborted;      /* a second signal: do not wait for anybody */
 	uint64_t finished;
 	uint64_t refused;
 	uint64_t packets_drawn;
@@ -71,7 +72,7 @@ now_mono(void)
 static void
 run_goto(struct run *r, enum run_state to)
 {
-	static const char *const names[] = { "feed", "halt", "drain", "over" };
+	static const char *const names[] = { "feed", "wait", "halt", "drain", "over" };
 
 	log_debug(
 	    "run: %s -> %s, %llu running", names[r->state], names[to], (unsigned long long)r->running.count);
@@ -129,7 +130,7 @@ on_block(void *ctx, const struct reply_line *head, const char *bytes, size_t len
 	}
 	r->output.records++;
 	if (!head->inprogress && head->id != 0 && idset_remove(&r->running, head->id))
-		r->finished++;
+		session_finished(&r->session, ++r->finished);
 	if (output_is_full(&r->output))
 		flush(r);
 	return 0;
@@ -141,7 +142,7 @@ static void
 feed(struct run *r)
 {
 	r->input_waits = false;
-	while (session_has_room(&r->session)) {
+	while (session_has_room_for_command(&r->session)) {
 		size_t from = r->session.out.len;
 		uint64_t line;
 
@@ -153,11 +154,17 @@ feed(struct run *r)
 			r->input_waits = true;
 			return;
 		case FEED_END:
-			session_push(&r->session, "done", ASK_DONE);
-			run_goto(r, RUN_DRAIN);
+			run_goto(r, RUN_WAIT);
 			return;
 		}
 	}
+}
+
+static void
+say_done(struct run *r)
+{
+	session_push(&r->session, "done", ASK_DONE);
+	run_goto(r, RUN_DRAIN);
 }
 
 /* Each task that is known gets its halt; those whose commands are still on
@@ -173,14 +180,31 @@ halt_tasks(struct run *r)
 			(void)snprintf(line, sizeof(line), "halt %u", id);
 			session_push(&r->session, line, ASK_HALT);
 			r->halt_next = id + 1;
-		} else if (r->session.pending_count > 0) {
-			return;
 		} else {
-			session_push(&r->session, "done", ASK_DONE);
-			run_goto(r, RUN_DRAIN);
+			if (r->session.pending_count == 0)
+				say_done(r);
 			return;
 		}
 	}
+}
+
+static void
+act(struct run *r)
+{
+	switch (r->state) {
+	case RUN_FEED:
+		feed(r);
+		break;
+	case RUN_HALT:
+		halt_tasks(r);
+		break;
+	case RUN_WAIT:
+	case RUN_DRAIN:
+	case RUN_OVER:
+		break;
+	}
+	if (r->state == RUN_WAIT && r->running.count == 0 && r->session.pending_count == 0)
+		say_done(r);
 }
 
 static void
@@ -192,12 +216,21 @@ begin_halt(struct run *r)
 	run_goto(r, RUN_HALT);
 }
 
-static void
-on_signal(struct run *r)
+/* The number of a signal that came, or 0. */
+static int
+take_signal(const struct run *r)
 {
 	struct signalfd_siginfo info;
 
-	if (read(r->sigfd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+	return read(r->sigfd, &info, sizeof(info)) == (ssize_t)sizeof(info) ? (int)info.ssi_signo : 0;
+}
+
+static void
+on_signal(struct run *r)
+{
+	int signo = take_signal(r);
+
+	if (signo == 0)
 		return;
 	if (r->signal != 0) {
 		/* At once: not even a slow reader is waited for. */
@@ -206,8 +239,9 @@ on_signal(struct run *r)
 		run_goto(r, RUN_OVER);
 		return;
 	}
-	r->signal = (int)info.ssi_signo;
-	begin_halt(r);
+	r->signal = signo;
+	if (r->state != RUN_DRAIN)
+		begin_halt(r);
 }
 
 static void
@@ -293,10 +327,7 @@ turn(struct run *r)
 		{ -1, POLLIN, 0 },
 	};
 
-	if (r->state == RUN_FEED)
-		feed(r);
-	else if (r->state == RUN_HALT)
-		halt_tasks(r);
+	act(r);
 	/* A send that fails is seen again as the end of the stream, behind the
 	 * results that are still there to be read. */
 	(void)session_send(&r->session);
@@ -381,6 +412,8 @@ open_all(struct run *r, struct errbuf *err)
 	if (session_init(&r->session, r->service.fd, &run_session_ops, r, err) != 0)
 		return STATUS_INTERNAL;
 	r->session.wake_fd = r->sigfd;
+	if (o->pps == 0 || o->pps > SESSION_QUEUED_PPS)
+		r->session.queued_max = UINT64_MAX;
 	rc = service_attach(&r->service, o, &r->session, err);
 	if (rc != 0)
 		return rc;
@@ -426,8 +459,9 @@ run_main(const struct opts *o)
 	if (status == 0)
 		status = open_all(&r, &err);
 	if (status != 0) {
+		r.signal = take_signal(&r);
 		ui_say(&r.ui, "%s", err.text);
-		return close_all(&r, status);
+		return close_all(&r, r.signal != 0 ? STATUS_SIGNAL + r.signal : status);
 	}
 	r.started = r.drawn = r.flushed = now_mono();
 	while (r.state != RUN_OVER)

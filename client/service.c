@@ -1,7 +1,6 @@
 #include "client/service.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,8 +87,6 @@ service_connect(const struct opts *o, struct service *ret, struct errbuf *reterr
 static int
 status_of_ask(int rc, int refused)
 {
-	if (rc == -EINTR)
-		return STATUS_SIGNAL + SIGINT;
 	return rc == -EPROTO ? refused : STATUS_AWAY;
 }
 
@@ -120,8 +117,10 @@ put_attach(const struct opts *o, struct buf *b)
 
 	buf_text(b, "attach name ");
 	rc |= line_put_word(b, o->list_name);
-	buf_printf(b, " descr default list_id %u cycle_id %u pps %u window %u format %s data id", o->list_id,
-	    o->cycle_id, o->pps, o->window, o->format == FORMAT_JSON ? "json" : "warts");
+	buf_printf(b, " descr default list_id %u cycle_id %u window %u format %s data id", o->list_id,
+	    o->cycle_id, o->window, o->format == FORMAT_JSON ? "json" : "warts");
+	if (o->pps > 0)
+		buf_printf(b, " pps %u", o->pps);
 	if (o->monitor != NULL) {
 		buf_text(b, " monitor ");
 		rc |= line_put_word(b, o->monitor);

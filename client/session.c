@@ -16,6 +16,7 @@ session_init(struct session *s, int fd, const struct session_ops *ops, void *ctx
 	memset(s, 0, sizeof(*s));
 	s->fd = fd;
 	s->wake_fd = -1;
+	s->queued_max = SESSION_QUEUED_MAX;
 	s->ops = ops;
 	s->ctx = ctx;
 	s->in_cap = IN_BYTES;
@@ -46,6 +47,19 @@ session_has_room(const struct session *s)
 	return s->pending_count < SESSION_PENDING_MAX && session_unsent(s) < SESSION_UNSENT_MAX;
 }
 
+bool
+session_has_room_for_command(const struct session *s)
+{
+	return session_has_room(s) && s->commands - s->taken < s->queued_max;
+}
+
+void
+session_finished(struct session *s, uint64_t results)
+{
+	if (results > s->taken && results <= s->accepted)
+		s->taken = results;
+}
+
 size_t
 session_unsent(const struct session *s)
 {
@@ -59,6 +73,8 @@ session_pushed(struct session *s, size_t from, enum session_ask ask, uint64_t li
 
 	s->pending[at] = (struct session_pending){ line_no, (uint32_t)(s->out.len - from), ask };
 	s->pending_count++;
+	if (ask == ASK_COMMAND)
+		s->commands++;
 }
 
 void
@@ -83,6 +99,7 @@ session_drop_unsent(struct session *s)
 			break;
 		s->out.len -= s->pending[last].len;
 		s->pending_count--;
+		s->commands -= s->pending[last].ask == ASK_COMMAND;
 		dropped++;
 	}
 	return dropped;
@@ -128,6 +145,11 @@ take_answer(struct session *s, const struct reply_line *reply, struct errbuf *er
 	n = p->len - 1 < sizeof(text) - 1 ? p->len - 1 : sizeof(text) - 1;
 	memcpy(text, s->out.p + s->acked, n);
 	text[n] = '\0';
+	/* One that is refused was never queued. */
+	if (p->ask == ASK_COMMAND && reply->kind == REPLY_LINE_OK)
+		s->accepted++;
+	else if (p->ask == ASK_COMMAND)
+		s->commands--;
 	rc = s->ops->answer(s->ctx, p, text, reply);
 	s->acked += p->len;
 	s->pending_first = (s->pending_first + 1) % SESSION_PENDING_MAX;
@@ -158,6 +180,8 @@ take_line(struct session *s, const char *line, struct errbuf *err)
 		s->in_block = true;
 		return 0;
 	case REPLY_LINE_MORE:
+		s->taken = s->accepted;
+		return 0;
 	case REPLY_LINE_INFO:
 	case REPLY_LINE_EVENT:
 		return 0;

@@ -19,6 +19,11 @@
 /* Lines without an answer. More would only wait in the kernel's buffer. */
 #define SESSION_PENDING_MAX 8192
 #define SESSION_UNSENT_MAX (128 * 1024)
+/* Commands that the service has queued. It stops reading at 4096, and does not
+ * see our halts then: no matter at a high rate, where the queue is short-lived,
+ * and where to wait for word that it is empty would cost. */
+#define SESSION_QUEUED_MAX 4000
+#define SESSION_QUEUED_PPS 10000
 /* A result is some hundred bytes; a trace with all it can hold, some hundred
  * thousand. A peer that announces more is not a service of ours. */
 #define SESSION_BLOCK_MAX (16u * 1024 * 1024)
@@ -63,6 +68,13 @@ struct session {
 	struct session_pending *pending; /* ring */
 	uint32_t pending_first;
 	uint32_t pending_count;
+
+	/* How many commands are queued over there is not said; but MORE says that
+	 * none is of those answered so far, and who has a result is not queued. */
+	uint64_t queued_max;
+	uint64_t commands; /* pushed */
+	uint64_t accepted;
+	uint64_t taken; /* at least so many have left the queue */
 };
 
 int session_init(struct session *, int fd, const struct session_ops *, void *ctx, struct errbuf *reterr);
@@ -76,7 +88,9 @@ int session_ask(
 
 /* Is there room for another line? */
 bool session_has_room(const struct session *);
+bool session_has_room_for_command(const struct session *);
 size_t session_unsent(const struct session *);
+void session_finished(struct session *, uint64_t results);
 
 /* The line has been appended to s->out, from offset on. */
 void session_pushed(struct session *, size_t from, enum session_ask, uint64_t line_no);

@@ -46,7 +46,7 @@ class Fake:
       garbage BYTES    send this instead of the first result
       mute             never answer
       refuse TEXT      ERR to attach
-      hold             tasks end only when halted, or at done if hold is "done"
+      hold             tasks end only when halted; if "always", never
     """
 
     def __init__(self, path, **behave):
@@ -89,7 +89,7 @@ class Talk:
         self.fake, self.conn = fake, conn
         self.behave = fake.behave
         self.json = False
-        self.attached = self.ended = False
+        self.attached = self.ended = self.said_done = False
         self.next_id = 1
         self.held = []
         self.out = []
@@ -120,7 +120,10 @@ class Talk:
             return
         if not self.attached:
             self.interactive(line)
+        elif self.said_done:
+            raise BrokenPipeError   # nothing may come behind done
         elif line == "done":
+            self.said_done = True
             self.done()
         elif re.fullmatch(r"halt \d+", line):
             self.halt(int(line.split()[1]))
@@ -181,6 +184,8 @@ class Talk:
         self.say(data)
 
     def halt(self, task):
+        if self.behave.get("hold") == "always":
+            return
         if task not in self.held:
             self.say(f"ERR no task id-{task}\n".encode())
             return
@@ -190,11 +195,6 @@ class Talk:
 
     def done(self):
         self.say(b"OK\n")
-        if self.behave.get("hold") == "always":
-            self.flush()
-            while self.conn.recv(65536):
-                pass
-            return
         for task in self.held:
             self.say(self.result(task))
         if self.json:
