@@ -441,8 +441,9 @@ close_all(struct run *r, int status)
 	if (pair == 0)
 		return status;
 	/* The pair has said why it ended; its status says more than ours. */
-	return status == STATUS_AWAY || status == STATUS_OK ? (pair <= STATUS_CONFIG ? pair : STATUS_INTERNAL)
-							    : status;
+	if ((status == STATUS_AWAY || status == STATUS_OK) && pair >= STATUS_USAGE && pair <= STATUS_CONFIG)
+		return pair;
+	return status == STATUS_OK ? STATUS_INTERNAL : status;
 }
 
 int
