@@ -149,7 +149,10 @@ record_holds(const struct trace_record *rec)
 		pmtud_holds(rec->rare->pmtud);
 		probes += rec->rare->pmtud->leg.probe_count;
 	}
-	assert_int_equal(rec->probe_count, probes);
+	if ((rec->flags & TRACE_FLAG_DOUBLETREE) != 0)
+		assert_true(rec->probe_count >= probes); /* some went too deep */
+	else
+		assert_int_equal(rec->probe_count, probes);
 }
 
 static void

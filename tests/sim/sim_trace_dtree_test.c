@@ -115,22 +115,28 @@ too_deep_halves_the_first_hop(void **state)
 	util_assert_stop(rec, TRACE_STOP_COMPLETED, 0);
 	order_is(net, "16 8 4 5 6 3 2 1");
 	assert_int_equal(rec->rare->dtree->firsthop, 4);
-	assert_int_equal(rec->hop_count, 16);
+	assert_int_equal(rec->hop_count, 6);
+	assert_int_equal(rec->probe_count, 8);
+	assert_string_equal(util_hops(rec),
+	    "1:192.0.2.1 2:192.0.2.2 3:192.0.2.3 4:192.0.2.4 5:192.0.2.5 6:" DST);
 	sim_free(net);
 	(void)state;
 }
 
+/* What went too deep is no part of the path, and its attempts do not count. */
 static void
-a_second_visit_counts_its_attempts_on(void **state)
+a_second_visit_begins_anew(void **state)
 {
 	struct sim *net = sim_new(PATH);
 	const struct trace_record *rec = util_trace(net, "trace -f 12 -Z a " DST);
-	uint8_t next[256] = { 0 };
 
 	/* 12 and 6 are the destination, 3 is the first hop, then 6 once more */
 	order_is(net, "12 6 3 4 5 6 2 1");
+	assert_int_equal(rec->probe_count, 8);
+	assert_int_equal(rec->leg.probe_count, 6);
 	for (uint16_t i = 0; i < rec->leg.probe_count; i++)
-		assert_int_equal(rec->leg.probes[i].id, next[rec->leg.probes[i].ttl]++);
+		assert_int_equal(rec->leg.probes[i].id, 0);
+	assert_int_equal(rec->leg.replies[0].probe, 5);
 	sim_free(net);
 	(void)state;
 }
@@ -225,7 +231,7 @@ main(void)
 		cmocka_unit_test(the_global_stop_set_ends_forward_probing),
 		cmocka_unit_test(a_first_hop_in_the_global_stop_set_skips_forward),
 		cmocka_unit_test(too_deep_halves_the_first_hop),
-		cmocka_unit_test(a_second_visit_counts_its_attempts_on),
+		cmocka_unit_test(a_second_visit_begins_anew),
 		cmocka_unit_test(silence_halves_the_first_hop_too),
 		cmocka_unit_test(a_neighbour_is_reached_at_one_hop),
 		cmocka_unit_test(noback_leaves_the_way_back_out),

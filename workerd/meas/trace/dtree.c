@@ -18,6 +18,7 @@ struct dtree {
 	struct addr_set mine; /* what this trace has added to lss */
 	bool noback;
 	bool begun; /* a first hop was found */
+	uint16_t astray; /* probes of visits that were too deep, and are forgotten */
 };
 
 struct dtree *
@@ -64,16 +65,28 @@ dtree_wants_back(const struct trace *t)
 
 /* ---- the first hop ---- */
 
+uint16_t
+dtree_astray(const struct trace *t)
+{
+	return t->more == NULL || t->more->dtree == NULL ? 0 : t->more->dtree->astray;
+}
+
 void
 dtree_first_enter(struct trace *t, const struct instant *now)
 {
 	visit_begin(t, t->rec.firsthop, now);
 }
 
-/* Too deep, or silence: half as far, and there is where the trace begins. */
+/* Too deep, or silence: half as far, and there is where the trace begins. What
+ * was asked of the hops beyond counts as sent and is no part of the path. */
 static void
 halve(struct trace *t, const struct instant *now)
 {
+	struct dtree *d = t->more->dtree;
+
+	d->astray = (uint16_t)(d->astray + t->rec.leg.probe_count);
+	trace_leg_fini(&t->rec.leg);
+	t->rec.hop_count = 0;
 	t->rec.firsthop = (uint8_t)(t->ttl / 2);
 	visit_begin(t, t->rec.firsthop, now);
 }

@@ -14,7 +14,7 @@ uint16_t
 trace_sent(const struct trace *t)
 {
 	const struct trace_rare *rare = t->rec.rare;
-	uint16_t n = t->rec.leg.probe_count;
+	uint16_t n = (uint16_t)(dtree_astray(t) + t->rec.leg.probe_count);
 
 	if (rare != NULL && rare->lastditch != NULL)
 		n = (uint16_t)(n + rare->lastditch->probe_count);
@@ -30,6 +30,9 @@ trace_locate(struct trace *t, uint16_t index, uint16_t *ret_place)
 {
 	struct trace_leg *leg = &t->rec.leg;
 
+	if (index < dtree_astray(t))
+		return NULL;
+	index = (uint16_t)(index - dtree_astray(t));
 	if (index >= leg->probe_count) {
 		index = (uint16_t)(index - leg->probe_count);
 		if (t->rec.rare == NULL)
@@ -131,14 +134,14 @@ trace_proto(const struct trace_record *rec)
 int32_t
 trace_match_own(const struct trace *t, const struct pkt *q)
 {
-	if (q->proto != trace_proto(&t->rec) || !q->l4 || !addr_equal(&q->dst, &t->rec.dst))
+	if (q->proto != trace_proto(&t->rec) || !addr_equal(&q->dst, &t->rec.dst))
 		return NO_PROBE;
 	if (t->rec.offset == 0)
-		return by_method[t->rec.method](t, q);
+		return q->l4 ? by_method[t->rec.method](t, q) : NO_PROBE;
 	/* -o: the fragment header tells all there is to know. */
 	if (!q->frag || q->frag_off != t->rec.offset || q->ip_id >> 16 != t->rec.sport)
 		return NO_PROBE;
-	return from_number(q->ip_id & 0xffff, trace_sent(t));
+	return from_number((q->ip_id & 0xffff) + 1, trace_sent(t));
 }
 
 /* Nothing in a segment or datagram from the other side says what it answers:

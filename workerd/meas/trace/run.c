@@ -223,6 +223,16 @@ op_timeout(struct task *task, const struct instant *now)
 	rooms[t->state].timeout(t, now);
 }
 
+static void
+count_hops(struct trace_record *rec)
+{
+	rec->hop_count = 0;
+	for (uint16_t i = 0; i < rec->leg.probe_count; i++) {
+		if (rec->leg.probes[i].ttl > rec->hop_count)
+			rec->hop_count = rec->leg.probes[i].ttl;
+	}
+}
+
 /* The probe that was noted last never left. */
 static void
 unsend(struct trace *t)
@@ -234,11 +244,7 @@ unsend(struct trace *t)
 		return;
 	leg->probe_count--;
 	t->rec.probe_count--;
-	t->rec.hop_count = 0;
-	for (uint16_t i = 0; i < t->rec.leg.probe_count; i++) {
-		if (t->rec.leg.probes[i].ttl > t->rec.hop_count)
-			t->rec.hop_count = t->rec.leg.probes[i].ttl;
-	}
+	count_hops(&t->rec);
 }
 
 static void

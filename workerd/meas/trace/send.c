@@ -101,7 +101,7 @@ fill_payload(struct trace *t, struct probe *p, uint32_t number)
 	memset(m->pad, 0, p->payload_len);
 	wr_init(&w, m->pad, p->payload_len);
 	if (t->rec.offset != 0)
-		wr_u32(&w, number);
+		wr_u32(&w, number - 1);
 	if (m->payload != NULL)
 		wr_bytes(&w, m->payload, m->payload_len);
 	p->payload = m->pad;
@@ -181,7 +181,7 @@ fill_probe(struct trace *t, struct probe *p, uint32_t number, uint8_t ttl, uint1
 	if (rec->offset != 0) {
 		p->frag = true;
 		p->frag_off = rec->offset;
-		p->frag_id = (uint32_t)rec->sport << 16 | number;
+		p->frag_id = (uint32_t)rec->sport << 16 | (number - 1);
 		p->csum_off = is_tcp(rec->method) ? 0 : COUNTER_BYTES;
 	}
 	shape[rec->method](t, p, number);

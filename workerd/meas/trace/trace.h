@@ -125,7 +125,7 @@ int32_t trace_match(const struct trace *, const struct pkt *reply, const struct 
 int32_t trace_match_own(const struct trace *, const struct pkt *probe);
 /* The leg that the probe with this index is in, and its place there; or NULL. */
 struct trace_leg *trace_locate(struct trace *, uint16_t index, uint16_t *ret_place);
-uint16_t trace_sent(const struct trace *); /* probes of all legs */
+uint16_t trace_sent(const struct trace *); /* probes so far */
 uint8_t trace_proto(const struct trace_record *);
 
 /* visit.c: probe one hop up to its attempts. */
@@ -156,6 +156,7 @@ struct dtree *dtree_new(struct addr_set *gss, struct stopset *lss, bool noback);
 void dtree_free(struct dtree *);
 bool dtree_in_gss(const struct trace *, const struct addr *);
 bool dtree_wants_back(const struct trace *);
+uint16_t dtree_astray(const struct trace *); /* probes before those of the main leg: they went too deep */
 void dtree_first_enter(struct trace *, const struct instant *now);
 void dtree_first_hop_over(struct trace *, const struct instant *now);
 void dtree_back_enter(struct trace *, const struct instant *now);

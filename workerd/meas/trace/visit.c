@@ -45,27 +45,12 @@ quota(const struct trace *t)
 	return t->state == TR_LASTDITCH ? t->rec.attempts : trace_quota(&t->rec, t->ttl);
 }
 
-/* Doubletree may come to a TTL a second time: attempts are counted on. */
-static uint8_t
-next_id(const struct trace *t, const struct trace_leg *leg)
-{
-	uint8_t n = 0;
-
-	if ((t->rec.flags & TRACE_FLAG_DOUBLETREE) == 0)
-		return t->attempt;
-	for (uint16_t i = 0; i < leg->probe_count; i++) {
-		if (leg->probes[i].ttl == t->ttl && n < UINT8_MAX)
-			n++;
-	}
-	return n;
-}
-
 bool
 visit_probe(struct trace *t, struct probe *p, const struct instant *now)
 {
 	struct trace_leg *leg = leg_of(t);
 
-	if (!trace_send(t, p, leg, t->ttl, next_id(t, leg), t->rec.probe_size, now))
+	if (!trace_send(t, p, leg, t->ttl, t->attempt, t->rec.probe_size, now))
 		return false;
 	t->attempt++;
 	task_wait(&t->meas.task, now->mono + trace_wait_ns(t));
