@@ -189,7 +189,11 @@ static void on_poll(uv_poll_t *, int status, int events);
 static void
 watch(struct conn *c)
 {
-	int events = 0, rc;
+	/* A client that has said "done" may shut its sending side and still take
+	 * results; one that has gone for good takes none, and its tasks must not
+	 * run on. The second is a hang-up, which epoll tells unasked, and libuv
+	 * hands on as whatever is asked for: here what no such socket ever has. */
+	int events = UV_PRIORITIZED, rc;
 
 	if (!c->eof && session_reads(&c->session))
 		events |= UV_READABLE;
@@ -198,7 +202,7 @@ watch(struct conn *c)
 	if (events == c->events)
 		return;
 	c->events = events;
-	rc = events == 0 ? uv_poll_stop(&c->poll) : uv_poll_start(&c->poll, events, on_poll);
+	rc = uv_poll_start(&c->poll, events, on_poll);
 	if (rc != 0)
 		session_cut(&c->session, uv_strerror(rc));
 }
@@ -210,7 +214,7 @@ on_poll(uv_poll_t *h, int status, int events)
 
 	/* libuv says EBADF for any error state of a socket: here, that the client
 	 * closed it before it had read all. */
-	if (status < 0)
+	if (status < 0 || (events & UV_PRIORITIZED))
 		session_cut(&c->session, "connection lost");
 	else if (events & UV_WRITABLE)
 		c->blocked = false;
