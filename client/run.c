@@ -359,7 +359,11 @@ status_of(const struct run *r)
 		return STATUS_CREATE;
 	if (r->signal != 0)
 		return STATUS_SIGNAL + r->signal;
-	return r->feed.bad > 0 ? STATUS_DATA : STATUS_OK;
+	if (r->feed.bad == 0)
+		return STATUS_OK;
+	/* All that the command line asked for was wrong: that is usage, as a wrong
+	 * option is. In a list, and beside good ones, it is bad data. */
+	return r->opts->mode != MODE_FILE && r->finished == 0 ? STATUS_USAGE : STATUS_DATA;
 }
 
 static int
