@@ -2,8 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -11,7 +11,7 @@
 
 static const struct status_line {
 	const char *key;
-	int base;
+	uint32_t base;
 	uint32_t numbers;
 	size_t offset;
 } lines[] = {
@@ -25,6 +25,22 @@ static const struct status_line {
 	{ "\nNoNewPrivs:", 10, 1, AT(no_new_privs) },
 	{ "\nSeccomp:", 10, 1, AT(seccomp) },
 };
+
+/* The number at *at, which moves behind it; false when there is none. */
+static bool
+number_take(const char **at, uint32_t base, uint64_t *ret)
+{
+	static const char digits[] = "0123456789abcdef";
+	const char *p = *at + strspn(*at, " \t"), *digit;
+	uint64_t value = 0;
+	bool any = false;
+
+	for (; *p != '\0' && (digit = strchr(digits, *p)) != NULL && digit < digits + base; p++, any = true)
+		value = value * base + (uint64_t)(digit - digits);
+	*at = p;
+	*ret = value;
+	return any;
+}
 
 static uint64_t
 count_words(const char *text)
@@ -52,12 +68,8 @@ status_parse(const char *text, struct status *ret)
 			return -ENODATA;
 		at += strlen(lines[i].key);
 		for (uint32_t n = 0; n < lines[i].numbers; n++) {
-			char *end;
-
-			numbers[n] = strtoull(at, &end, lines[i].base);
-			if (end == at)
+			if (!number_take(&at, lines[i].base, &numbers[n]))
 				return -ENODATA;
-			at = end;
 		}
 	}
 	if (groups == NULL)

@@ -62,7 +62,7 @@ session_serve(struct privd *privd)
 	if (rc == 0)
 		return;
 	if (rc == -EPIPE)
-		log_info("the worker is gone");
+		log_debug("the worker is gone");
 	else
 		log_error("the worker broke the rules, its session ends: %s", err.text);
 	session_end(privd);
@@ -78,8 +78,8 @@ session_accept(struct privd *privd)
 
 	if (fd < 0)
 		return;
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0 || cred.uid != privd->worker_uid) {
-		log_warn("refused a peer of uid %u: only uid %u is the worker", cred.uid, privd->worker_uid);
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0 || cred.uid != privd->worker_ids.uid) {
+		log_warn("refused a peer of uid %u: only uid %u is the worker", cred.uid, privd->worker_ids.uid);
 		(void)close(fd);
 	} else if (privd->session.sock >= 0) {
 		log_warn("refused a second worker (pid %d)", (int)cred.pid);
@@ -88,7 +88,7 @@ session_accept(struct privd *privd)
 		close_fd(&privd->worker_dead);
 		privd->worker_dead = (int)syscall(SYS_pidfd_open, cred.pid, 0);
 		privd->session.sock = fd;
-		log_info("worker connected (pid %d)", (int)cred.pid);
+		log_debug("worker connected (pid %d)", (int)cred.pid);
 	}
 }
 
@@ -147,17 +147,6 @@ worker_is_gone(const struct privd *privd)
 	return privd->worker == 0 || worker_exit_code(privd) >= 0;
 }
 
-static void
-names_remove(const struct privd *privd)
-{
-	for (uint32_t i = 0; i < privd->listeners; i++) {
-		const struct listener *l = &privd->listener[i];
-
-		if (l->dir >= 0 && unlinkat(l->dir, l->name, 0) < 0 && errno != ENOENT)
-			log_warn("%s: cannot take the name away: %s", l->name, strerror(errno));
-	}
-}
-
 int
 privd_loop(struct privd *privd)
 {
@@ -183,7 +172,10 @@ privd_loop(struct privd *privd)
 	close_fd(&privd->accepting);
 	session_end(privd);
 	close_fd(&privd->client);
-	names_remove(privd);
+	for (uint32_t i = 0; i < privd->listeners; i++) {
+		if (listener_remove_name(&privd->listener[i]) != 0)
+			log_warn("cannot take the name %s away", privd->listener[i].name);
+	}
 	if (worker_is_gone(privd))
 		firewall_remove(&privd->firewall);
 	else

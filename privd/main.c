@@ -3,7 +3,6 @@
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -13,7 +12,7 @@
 #include "common/log.h"
 #include "common/sd.h"
 #include "common/strnum.h"
-#include "privd/dnp.h"
+#include "common/prefixes.h"
 #include "privd/privd.h"
 #include "vantage-paths.h"
 
@@ -57,6 +56,7 @@ struct args {
 	const char *conf_path; /* NULL: the usual place, if there */
 	const char *workerd;
 	int client;
+	int sockets; /* that systemd passed */
 	uint32_t words; /* applied after the file: the command line has the last word */
 	const char *word[ARGS_MAX];
 	const char *value[ARGS_MAX];
@@ -155,10 +155,8 @@ configure(struct privd *privd, const struct args *args, struct errbuf *reterr)
 /* Sockets that systemd made: the one for records is the worker's, streams are
  * for clients. */
 static int
-take_sockets(struct privd *privd, struct errbuf *reterr)
+take_sockets(struct privd *privd, int count, struct errbuf *reterr)
 {
-	int count = sd_listen_fds(1 + PP_LISTENERS_MAX, reterr);
-
 	for (int fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + count; fd++) {
 		int type = 0;
 		socklen_t len = sizeof(type);
@@ -176,7 +174,7 @@ take_sockets(struct privd *privd, struct errbuf *reterr)
 		return errbuf_set(reterr, -EINVAL, "LISTEN_FDS: no ListenSequentialPacket= socket for the worker");
 	if (count == 0 && geteuid() != 0)
 		return errbuf_set(reterr, -EPERM, "start it as root, or by systemd (vantage-privd.socket)");
-	return count < 0 ? count : 0;
+	return 0;
 }
 
 /* Policy before descriptors, always. */
@@ -184,15 +182,15 @@ static int
 install(struct privd *privd, struct errbuf *reterr)
 {
 	const struct conf_paths *files = &privd->conf.dnp;
-	struct dnp dnp = { 0 };
+	struct prefixes dnp = { 0 };
 	int rc = 0;
 
 	for (uint32_t i = 0; rc == 0 && i < files->count; i++)
-		rc = dnp_read(&dnp, files->path[i], reterr);
-	dnp_merge(&dnp);
+		rc = prefixes_read(&dnp, files->path[i], reterr);
+	prefixes_merge(&dnp);
 	if (rc == 0)
 		rc = firewall_init(&privd->firewall, &privd->policy, &dnp, reterr);
-	dnp_fini(&dnp);
+	prefixes_fini(&dnp);
 	if (rc == 0)
 		rc = firewall_self_test(&privd->policy, reterr);
 	if (rc == 0 && !privd->firewall.egress)
@@ -213,12 +211,12 @@ open_doors(struct privd *privd, struct errbuf *reterr)
 	privd->echo = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	for (uint32_t i = 0; rc == 0 && i < conf->ports.count; i++)
 		rc = ports_offer(&privd->ports, &conf->ports.port[i], privd->policy.mark | MARK_KIND_TX, reterr);
-	if (privd->accepting >= 0 || privd->client >= 0)
+	if (rc != 0 || privd->accepting >= 0 || privd->client >= 0)
 		return rc;
+	if (conf->control.count == 0)
+		return listener_open(&privd->listener[privd->listeners++], VANTAGE_CONTROL_SOCKET, &privd->ids, reterr);
 	for (uint32_t i = 0; rc == 0 && i < conf->control.count; i++)
-		rc = start_listen(privd, conf->control.path[i], reterr);
-	if (rc == 0 && conf->control.count == 0)
-		rc = start_listen(privd, VANTAGE_CONTROL_SOCKET, reterr);
+		rc = listener_open(&privd->listener[privd->listeners++], conf->control.path[i], &privd->ids, reterr);
 	return rc;
 }
 
@@ -245,7 +243,7 @@ start(struct privd *privd, const struct args *args, int *ret_code, struct errbuf
 
 	*ret_code = EXIT_CONFIG;
 	if (rc == 0) {
-		rc = take_sockets(privd, reterr);
+		rc = take_sockets(privd, args->sockets, reterr);
 		*ret_code = rc == -EPERM ? EXIT_PERMISSION : EXIT_CONFIG;
 	}
 	if (rc == 0)
@@ -298,7 +296,12 @@ main(int argc, char **argv)
 		return rc - 1;
 	log_init("vantage-privd", args.debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	privd.client = args.client;
-	if (!args.foreground && args.client < 0 && getenv("LISTEN_FDS") == NULL) {
+	args.sockets = sd_listen_fds(1 + PP_LISTENERS_MAX, &err);
+	if (args.sockets < 0) {
+		log_error("%s", err.text);
+		return EXIT_CONFIG;
+	}
+	if (!args.foreground && args.client < 0 && args.sockets == 0) {
 		ready = detach();
 		if (ready < 0)
 			return EXIT_INTERNAL;

@@ -3,7 +3,7 @@
 
 #include <stdint.h>
 
-#include "privd/filters.h"
+#include "firewall/filters.h"
 #include "proto/priv/pp.h"
 
 /* Sockets for the worker. Every option that takes a privilege is set before

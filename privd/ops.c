@@ -1,27 +1,25 @@
 #include "privd/privd.h"
 
 #include <errno.h>
-#include <unistd.h>
 
 #include "privd/open.h"
 
 static int
-give(struct op_answer *answer, int fd, bool lent)
+give(struct call *call, int fd, bool lent)
 {
 	if (fd < 0)
 		return fd;
-	answer->fd = fd;
-	answer->lent = lent;
+	call->fd = fd;
+	call->lent = lent;
 	return 0;
 }
 
 static int
-op_hello(struct privd *privd, const union pp_body *request, struct op_answer *answer)
+op_hello(struct privd *privd, struct call *call)
 {
 	const struct firewall_policy *policy = &privd->policy;
-	struct pp_hello_answer *hello = &answer->body.hello_answer;
+	struct pp_hello_answer *hello = &call->answer.hello_answer;
 
-	(void)request;
 	hello->flags = (policy->spoof ? PP_HELLO_SPOOF : 0u) | (policy->local ? PP_HELLO_LOCAL : 0u) |
 	    (privd->client >= 0 ? PP_HELLO_CLIENT : 0u) |
 	    (privd->firewall.egress ? PP_HELLO_EGRESS_GUARD : 0u);
@@ -31,74 +29,65 @@ op_hello(struct privd *privd, const union pp_body *request, struct op_answer *an
 }
 
 static int
-op_open_raw(struct privd *privd, const union pp_body *request, struct op_answer *answer)
+op_open_raw(struct privd *privd, struct call *call)
 {
-	return give(answer,
-	    open_raw((enum pp_family)request->open_raw.family, privd->policy.mark | MARK_KIND_TX), false);
+	return give(call, open_raw((enum pp_family)call->request.open_raw.family, privd->policy.mark | MARK_KIND_TX),
+	    false);
 }
 
 static int
-op_open_ring(struct privd *privd, const union pp_body *request, struct op_answer *answer)
+op_open_ring(struct privd *privd, struct call *call)
 {
-	(void)request;
-	return give(answer, open_ring(&privd->filter, privd->policy.mark | MARK_KIND_RX), false);
+	return give(call, open_ring(&privd->filter, privd->policy.mark | MARK_KIND_RX), false);
 }
 
 static int
-op_open_route(struct privd *privd, const union pp_body *request, struct op_answer *answer)
+op_open_route(struct privd *privd, struct call *call)
 {
 	(void)privd;
-	(void)request;
-	return give(answer, open_route(), false);
+	return give(call, open_route(), false);
 }
 
 static int
-op_open_listener(struct privd *privd, const union pp_body *request, struct op_answer *answer)
+op_open_listener(struct privd *privd, struct call *call)
 {
-	if (request->open_listener.index >= privd->listeners)
-		return -ENOENT;
-	return give(answer, privd->listener[request->open_listener.index].fd, true);
+	uint32_t index = call->request.open_listener.index;
+
+	return index >= privd->listeners ? -ENOENT : give(call, privd->listener[index].fd, true);
 }
 
 static int
-op_open_client(struct privd *privd, const union pp_body *request, struct op_answer *answer)
+op_open_client(struct privd *privd, struct call *call)
 {
 	int fd = privd->client;
 
-	(void)request;
 	privd->client = -1; /* handed over: the worker's end of it is the end of it */
-	return fd < 0 ? -ENOENT : give(answer, fd, false);
+	return fd < 0 ? -ENOENT : give(call, fd, false);
 }
 
 static int
-op_open_port(struct privd *privd, const union pp_body *request, struct op_answer *answer)
+op_open_port(struct privd *privd, struct call *call)
 {
-	return give(answer,
-	    ports_offered(&privd->ports, (enum pp_proto)request->port.proto, (uint16_t)request->port.port),
-	    true);
+	return give(call, ports_offered(&privd->ports, &call->request.port), true);
 }
 
 static int
-op_reserve_port(struct privd *privd, const union pp_body *request, struct op_answer *answer)
+op_reserve_port(struct privd *privd, struct call *call)
 {
-	(void)answer;
-	return ports_reserve(
-	    &privd->ports, (enum pp_proto)request->port.proto, (uint16_t)request->port.port);
+	return ports_reserve(&privd->ports, &call->request.port);
 }
 
 static int
-op_release_port(struct privd *privd, const union pp_body *request, struct op_answer *answer)
+op_release_port(struct privd *privd, struct call *call)
 {
-	(void)answer;
-	return ports_release(
-	    &privd->ports, (enum pp_proto)request->port.proto, (uint16_t)request->port.port);
+	return ports_release(&privd->ports, &call->request.port);
 }
 
 static int
-op_echo(struct privd *privd, const union pp_body *request, struct op_answer *answer)
+op_echo(struct privd *privd, struct call *call)
 {
-	answer->body.echo = request->echo;
-	return give(answer, privd->echo, true);
+	call->answer.echo = call->request.echo;
+	return give(call, privd->echo, true);
 }
 
 /* A ring is 32 MiB of kernel memory; descriptors are many but not endless. */

@@ -47,64 +47,63 @@ any_bind(int fd, uint16_t port)
  * what a probe half opened.
  */
 static int
-hold_open(enum pp_proto proto, uint16_t port)
+hold_open(const struct pp_port *of)
 {
-	int fd, rc;
+	int fd = any_socket(of->proto == PP_UDP ? SOCK_DGRAM : SOCK_STREAM), rc;
 
-	if (proto == PP_ICMP)
-		return -1;
-	fd = any_socket(proto == PP_UDP ? SOCK_DGRAM : SOCK_STREAM);
 	if (fd < 0)
 		return fd;
 	rc = filter_attach_drop_all(fd);
 	if (rc == 0)
-		rc = any_bind(fd, port);
+		rc = any_bind(fd, (uint16_t)of->port);
 	if (rc == 0)
 		return fd;
 	(void)close(fd);
 	return rc;
 }
 
-static struct hold *
-hold_find(struct ports *ports, enum pp_proto proto, uint16_t port)
+static int
+hold_find(const struct hold *hold, uint32_t count, const struct pp_port *of)
 {
-	for (uint32_t i = 0; i < ports->count; i++) {
-		if (ports->hold[i].port == port && ports->hold[i].proto == (uint8_t)proto)
-			return &ports->hold[i];
+	for (uint32_t i = 0; i < count; i++) {
+		if (hold[i].of.port == of->port && hold[i].of.proto == of->proto)
+			return (int)i;
 	}
-	return NULL;
+	return -ENOENT;
 }
 
 int
-ports_reserve(struct ports *ports, enum pp_proto proto, uint16_t port)
+ports_reserve(struct ports *ports, const struct pp_port *of)
 {
-	int fd;
+	int fd = -1;
 
-	if (port == 0 && proto != PP_ICMP)
+	if (of->port == 0 && of->proto != PP_ICMP)
 		return -EINVAL;
-	if (hold_find(ports, proto, port) != NULL)
+	if (hold_find(ports->hold, ports->count, of) >= 0)
 		return 0;
 	if (ports->count == PORTS_MAX)
 		return -EDQUOT;
-	fd = hold_open(proto, port);
-	if (fd < 0 && proto != PP_ICMP)
-		return fd;
-	ports->hold[ports->count++] = (struct hold){ fd, (uint8_t)proto, port };
-	filter_port_set(ports->filter, proto, port, true);
+	if (of->proto != PP_ICMP) {
+		fd = hold_open(of);
+		if (fd < 0)
+			return fd;
+	}
+	ports->hold[ports->count++] = (struct hold){ fd, *of };
+	filter_port_set(ports->filter, of, true);
 	return 0;
 }
 
 int
-ports_release(struct ports *ports, enum pp_proto proto, uint16_t port)
+ports_release(struct ports *ports, const struct pp_port *of)
 {
-	struct hold *hold = hold_find(ports, proto, port);
+	int i = hold_find(ports->hold, ports->count, of);
 
-	if (hold == NULL)
-		return -ENOENT;
-	filter_port_set(ports->filter, proto, port, false);
-	if (hold->fd >= 0)
-		(void)close(hold->fd);
-	*hold = ports->hold[--ports->count];
+	if (i < 0)
+		return i;
+	filter_port_set(ports->filter, of, false);
+	if (ports->hold[i].fd >= 0)
+		(void)close(ports->hold[i].fd);
+	ports->hold[i] = ports->hold[--ports->count];
 	return 0;
 }
 
@@ -112,39 +111,35 @@ void
 ports_release_all(struct ports *ports)
 {
 	while (ports->count > 0) {
-		const struct hold *last = &ports->hold[ports->count - 1];
+		const struct pp_port last = ports->hold[ports->count - 1].of;
 
-		(void)ports_release(ports, (enum pp_proto)last->proto, last->port);
+		(void)ports_release(ports, &last);
 	}
 }
 
 int
 ports_offer(struct ports *ports, const struct conf_port *conf, uint32_t mark, struct errbuf *reterr)
 {
-	enum pp_proto proto = conf->ipproto == IPPROTO_TCP ? PP_TCP : PP_UDP;
-	int fd = any_socket(proto == PP_UDP ? SOCK_DGRAM : SOCK_STREAM), rc = fd;
+	const struct pp_port of = { conf->ipproto == IPPROTO_TCP ? PP_TCP : PP_UDP, conf->port };
+	int fd = any_socket(of.proto == PP_UDP ? SOCK_DGRAM : SOCK_STREAM), rc = fd < 0 ? fd : 0;
 
-	if (fd >= 0)
-		rc = setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)) < 0 ? -errno :
-										    any_bind(fd, conf->port);
-	if (rc == 0 && proto == PP_TCP && listen(fd, 128) < 0)
+	if (rc == 0 && setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)) < 0)
 		rc = -errno;
-	if (rc != 0) {
-		if (fd >= 0)
-			(void)close(fd);
-		return errbuf_set(reterr, rc, "port %s/%u: %s", proto == PP_UDP ? "udp" : "tcp", conf->port,
+	if (rc == 0)
+		rc = any_bind(fd, conf->port);
+	if (rc == 0 && of.proto == PP_TCP && listen(fd, 128) < 0)
+		rc = -errno;
+	if (rc != 0)
+		return errbuf_set(reterr, rc, "port %s/%u: %s", of.proto == PP_UDP ? "udp" : "tcp", conf->port,
 		    strerror(-rc));
-	}
-	ports->offered[ports->offered_count++] = (struct hold){ fd, (uint8_t)proto, conf->port };
+	ports->offered[ports->offered_count++] = (struct hold){ fd, of };
 	return 0;
 }
 
 int
-ports_offered(const struct ports *ports, enum pp_proto proto, uint16_t port)
+ports_offered(const struct ports *ports, const struct pp_port *of)
 {
-	for (uint32_t i = 0; i < ports->offered_count; i++) {
-		if (ports->offered[i].port == port && ports->offered[i].proto == (uint8_t)proto)
-			return ports->offered[i].fd;
-	}
-	return -EACCES;
+	int i = hold_find(ports->offered, ports->offered_count, of);
+
+	return i < 0 ? -EACCES : ports->offered[i].fd;
 }

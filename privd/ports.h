@@ -5,7 +5,7 @@
 
 #include "common/conf.h"
 #include "common/err.h"
-#include "privd/filters.h"
+#include "firewall/filters.h"
 #include "proto/priv/pp.h"
 
 /* Ports and identifiers in the worker's hands at once. Each but an ICMP
@@ -14,8 +14,7 @@
 
 struct hold {
 	int fd; /* -1 for an ICMP identifier */
-	uint8_t proto;
-	uint16_t port;
+	struct pp_port of;
 };
 
 /*
@@ -33,13 +32,13 @@ struct ports {
 void ports_init(struct ports *, struct filter *);
 
 /* 0 (also when it is ours already), -EADDRINUSE, -EDQUOT, ... */
-int ports_reserve(struct ports *, enum pp_proto, uint16_t port);
-int ports_release(struct ports *, enum pp_proto, uint16_t port); /* -ENOENT */
+int ports_reserve(struct ports *, const struct pp_port *);
+int ports_release(struct ports *, const struct pp_port *); /* -ENOENT */
 void ports_release_all(struct ports *);
 
 /* Binds a configured port, marked so that the policy rules what it sends. */
 int ports_offer(struct ports *, const struct conf_port *, uint32_t mark, struct errbuf *reterr);
 /* A borrowed descriptor of it, or -EACCES: not configured. */
-int ports_offered(const struct ports *, enum pp_proto, uint16_t port);
+int ports_offered(const struct ports *, const struct pp_port *);
 
 #endif

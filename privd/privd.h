@@ -6,16 +6,12 @@
 #include <sys/types.h>
 
 #include "common/conf.h"
-#include "privd/filters.h"
-#include "privd/firewall.h"
+#include "common/listen.h"
+#include "common/users.h"
+#include "firewall/filters.h"
+#include "firewall/firewall.h"
 #include "privd/ports.h"
 #include "privd/serve.h"
-
-struct listener {
-	int fd;
-	int dir; /* where its name is, to take it away at the end; -1: not ours */
-	char name[108];
-};
 
 /* Everything there is, in one place; main has the only one. */
 struct privd {
@@ -33,10 +29,8 @@ struct privd {
 	int signals;
 	int worker_dead; /* readable when the session's process is gone */
 	pid_t worker;	 /* our child; 0 */
-	uid_t worker_uid;
-	gid_t worker_gid;
-	uid_t uid; /* ours, after the drop */
-	gid_t gid;
+	struct ids worker_ids;
+	struct ids ids; /* ours, after the drop */
 };
 
 extern const struct op privd_ops[PP_MSG_MAX];
@@ -46,7 +40,6 @@ int privd_loop(struct privd *);
 
 /* start.c: what needs more privilege than we keep. */
 int start_users(struct privd *, struct errbuf *reterr);
-int start_listen(struct privd *, const char *path, struct errbuf *reterr);
 int start_worker(struct privd *, const char *program, const char *conf_path, bool debug,
     struct errbuf *reterr);
 

@@ -9,15 +9,16 @@
 
 struct privd;
 
-/* What an op gives back besides its errno. */
-struct op_answer {
-	union pp_body body;
-	int fd;	   /* -1: none */
+/* One request while it is served. */
+struct call {
+	union pp_body request;
+	union pp_body answer;
+	int fd;	   /* that goes with the answer; -1: none */
 	bool lent; /* it is ours and stays open */
 };
 
 struct op {
-	int (*run)(struct privd *, const union pp_body *, struct op_answer *);
+	int (*run)(struct privd *, struct call *);
 	uint32_t quota; /* in one worker's life; 0: as often as it likes */
 };
 

@@ -2,126 +2,28 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <libgen.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "vantage-paths.h"
-
-#define USERS_HINT "run 'systemd-sysusers' or './start' to create it"
-
-static int
-user_find(const char *user, const char *group, uid_t *ret_uid, gid_t *ret_gid, struct errbuf *reterr)
-{
-	const struct passwd *pw = getpwnam(user);
-	const struct group *gr = getgrnam(group);
-
-	if (pw == NULL)
-		return errbuf_set(reterr, -ENOENT, "no user '%s': " USERS_HINT, user);
-	if (gr == NULL)
-		return errbuf_set(reterr, -ENOENT, "no group '%s': " USERS_HINT, group);
-	if (pw->pw_uid == 0 || gr->gr_gid == 0)
-		return errbuf_set(reterr, -EINVAL, "user '%s' must not be root", user);
-	*ret_uid = pw->pw_uid;
-	*ret_gid = gr->gr_gid;
-	return 0;
-}
 
 int
 start_users(struct privd *privd, struct errbuf *reterr)
 {
 	const struct conf *conf = &privd->conf;
-	int rc = user_find(conf->user, conf->group, &privd->worker_uid, &privd->worker_gid, reterr);
+	int rc = users_find(conf->user, conf->group, &privd->worker_ids, reterr);
 
-	if (rc != 0)
-		return rc;
-	if (geteuid() == 0) {
-		rc = user_find(conf->privd_user, conf->privd_group, &privd->uid, &privd->gid, reterr);
-	} else {
-		privd->uid = getuid();
-		privd->gid = getgid();
-	}
-	if (rc == 0 && privd->uid == privd->worker_uid)
+	privd->ids = (struct ids){ getuid(), getgid() };
+	if (rc == 0 && geteuid() == 0)
+		rc = users_find(conf->privd_user, conf->privd_group, &privd->ids, reterr);
+	if (rc == 0 && privd->ids.uid == privd->worker_ids.uid)
 		return errbuf_set(reterr, -EINVAL, "worker and helper must not share a user");
 	return rc;
-}
-
-/* A name left by the dead is taken over, one that answers is not. */
-static int
-name_clear(const struct sockaddr_un *sun, struct errbuf *reterr)
-{
-	struct stat st;
-	int fd, rc = 0;
-
-	if (lstat(sun->sun_path, &st) < 0)
-		return 0;
-	if (!S_ISSOCK(st.st_mode))
-		return errbuf_set(reterr, -EEXIST, "%s: exists and is no socket", sun->sun_path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return errbuf_set(reterr, -errno, "%s: %s", sun->sun_path, strerror(errno));
-	if (connect(fd, (const struct sockaddr *)sun, sizeof(*sun)) == 0)
-		rc = errbuf_set(reterr, -EADDRINUSE, "%s: a service listens there already", sun->sun_path);
-	else if (unlink(sun->sun_path) < 0)
-		rc = errbuf_set(reterr, -errno, "%s: %s", sun->sun_path, strerror(errno));
-	(void)close(fd);
-	return rc;
-}
-
-/* The directory, made when it is not there and then given to our later self,
- * which has to take the socket's name away at the end. */
-static int
-directory_open(const struct privd *privd, const char *path, struct errbuf *reterr)
-{
-	char copy[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
-	const char *dir;
-	int fd;
-
-	(void)snprintf(copy, sizeof(copy), "%s", path);
-	dir = dirname(copy);
-	if (mkdir(dir, 0755) == 0 && chown(dir, privd->uid, privd->gid) < 0)
-		return errbuf_set(reterr, -errno, "%s: %s", dir, strerror(errno));
-	fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 ? errbuf_set(reterr, -errno, "%s: %s", dir, strerror(errno)) : fd;
-}
-
-int
-start_listen(struct privd *privd, const char *path, struct errbuf *reterr)
-{
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	struct listener *l = &privd->listener[privd->listeners];
-	char copy[sizeof(sun.sun_path)];
-	int rc;
-
-	if (strlen(path) >= sizeof(sun.sun_path) || path[0] != '/')
-		return errbuf_set(reterr, -EINVAL, "socket '%s': an absolute path of at most %zu bytes", path,
-		    sizeof(sun.sun_path) - 1);
-	if (privd->listeners == PP_LISTENERS_MAX)
-		return errbuf_set(reterr, -E2BIG, "more than %d control sockets", PP_LISTENERS_MAX);
-	memcpy(sun.sun_path, path, strlen(path) + 1);
-	memcpy(copy, path, strlen(path) + 1);
-	(void)snprintf(l->name, sizeof(l->name), "%s", basename(copy));
-	l->dir = directory_open(privd, path, reterr);
-	if (l->dir < 0)
-		return l->dir;
-	rc = name_clear(&sun, reterr);
-	if (rc != 0)
-		return rc;
-	l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	/* Who may connect is everybody; who it was, the kernel tells the worker. */
-	if (l->fd < 0 || bind(l->fd, (const struct sockaddr *)&sun, sizeof(sun)) < 0 || chmod(path, 0666) < 0 ||
-	    lchown(path, privd->uid, privd->gid) < 0 || listen(l->fd, 512) < 0)
-		return errbuf_set(reterr, -errno, "%s: %s", path, strerror(errno));
-	privd->listeners++;
-	return 0;
 }
 
 /* Beside us when installed, in the next folder when built. Never by PATH. */

@@ -7,7 +7,6 @@
 #include <linux/capability.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
-#include <pwd.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -24,6 +23,7 @@
 #include "common/log.h"
 #include "common/sandbox/sc.h"
 #include "common/status.h"
+#include "common/users.h"
 
 #define GETSOCKOPT(level, name, why) SC_ALLOW_IF(getsockopt, why, SC_ARG(1, level), SC_ARG(2, name))
 #define FCNTL(cmd, why) SC_ALLOW_IF(fcntl, why, SC_ARG(1, cmd))
@@ -77,26 +77,6 @@ sandbox_print(FILE *out)
 	fprintf(out, "vantage-workerd: own user, no capability, no_new_privs; empty root, empty network namespace; "
 		     "not dumpable; no core, no new process; Landlock: no file\n");
 	sc_print(out, rules);
-}
-
-struct ids {
-	uid_t uid;
-	gid_t gid;
-};
-
-static int
-ids_find(const struct sandbox_config *cfg, struct ids *ret, struct errbuf *reterr)
-{
-	const struct passwd *pw = getpwnam(cfg->user);
-	const struct group *gr = getgrnam(cfg->group);
-
-	if (pw == NULL || gr == NULL)
-		return errbuf_set(reterr, -ENOENT, "no %s '%s': run 'systemd-sysusers' or './start' to create it",
-		    pw == NULL ? "user" : "group", pw == NULL ? cfg->user : cfg->group);
-	if (pw->pw_uid == 0)
-		return errbuf_set(reterr, -EINVAL, "user '%s' must not be root", cfg->user);
-	*ret = (struct ids){ pw->pw_uid, gr->gr_gid };
-	return 0;
 }
 
 /* Only the loopback device, as a new namespace has it. */
@@ -236,7 +216,7 @@ privileges_drop(const struct sandbox_config *cfg, int status_fd, struct errbuf *
 {
 	bool root = geteuid() == 0;
 	struct ids ids = { 0 };
-	int rc = ids_find(cfg, &ids, reterr);
+	int rc = users_find(cfg->user, cfg->group, &ids, reterr);
 
 	if (rc == 0 && root)
 		rc = root_leave(cfg, &ids, reterr);

@@ -29,8 +29,10 @@ RULES = {
     "proto": (["common/", "proto/"], ["compress"], None),
     "proto/priv": (["common/", "proto/priv/"], [], None),
     "proto/record": (["common/", "proto/record/"], ["compress"], SOCKETS),
-    "privd": (["privd/", "proto/priv/", "common/", "vantage-paths.h"],
-              ["seccomp", "cap-ng", "mnl", "nftnl"], None),
+    "common/sandbox": (["common/"], ["seccomp"], None),
+    "firewall": (["firewall/", "proto/priv/", "common/"], ["mnl", "nftnl"], None),
+    "privd": (["privd/", "firewall/", "proto/priv/", "common/", "vantage-paths.h"],
+              ["cap-ng"], None),
     "workerd": (["workerd/", "proto/", "common/", "vantage-paths.h"],
                 ["uv", "seccomp", "cap-ng"], None),
     "workerd/probe": (["workerd/probe/", "workerd/privcli.h", "proto/priv/", "common/"], ["uv", "mnl"], None),
@@ -83,7 +85,7 @@ def check_own_first(path, names):
 
 
 def problems():
-    for path, text in sources.files(rooms=("common", "proto", "privd", "workerd", "client")):
+    for path, text in sources.files(rooms=("common", "proto", "firewall", "privd", "workerd", "client")):
         found = INCLUDE.findall(text)
         yield from check_own_first(path, [name for _, name in found])
         for quote, name in found:

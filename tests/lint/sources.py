@@ -3,7 +3,7 @@
 import pathlib
 import re
 
-ROOMS = ("common", "proto", "privd", "workerd", "client", "tests")
+ROOMS = ("common", "proto", "firewall", "privd", "workerd", "client", "tests")
 
 
 def root():

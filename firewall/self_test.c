@@ -1,4 +1,4 @@
-#include "privd/firewall.h"
+#include "firewall/firewall.h"
 
 #include <errno.h>
 #include <netinet/in.h>

@@ -1,4 +1,4 @@
-#include "privd/fw_batch.h"
+#include "firewall/nft_batch.h"
 
 #include <errno.h>
 #include <libmnl/libmnl.h>

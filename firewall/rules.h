@@ -1,5 +1,5 @@
-#ifndef VANTAGE_PRIVD_FW_RULES_H
-#define VANTAGE_PRIVD_FW_RULES_H
+#ifndef VANTAGE_FIREWALL_RULES_H
+#define VANTAGE_FIREWALL_RULES_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
-#ifndef VANTAGE_PRIVD_FILTERS_H
-#define VANTAGE_PRIVD_FILTERS_H
+#ifndef VANTAGE_FIREWALL_FILTERS_H
+#define VANTAGE_FIREWALL_FILTERS_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,7 +19,7 @@ struct filter {
 };
 
 int filter_init(struct filter *, uint32_t mark_tx, struct errbuf *reterr);
-void filter_port_set(struct filter *, enum pp_proto, uint16_t port, bool on);
+void filter_port_set(struct filter *, const struct pp_port *, bool on);
 
 /* Attach and lock: nobody who holds the socket later can detach either. */
 int filter_attach_ring(const struct filter *, int sock);

@@ -1,4 +1,4 @@
-#include "privd/firewall.h"
+#include "firewall/firewall.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -16,9 +16,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "privd/dnp.h"
-#include "privd/fw_batch.h"
-#include "privd/fw_rules.h"
+#include "common/prefixes.h"
+#include "firewall/nft_batch.h"
+#include "firewall/rules.h"
 
 #define TABLE FW_TABLE
 
@@ -123,7 +123,7 @@ element_put(struct nlmsghdr *nlh, const uint8_t *key, uint32_t len, uint32_t fla
 #define RANGES_PER_MESSAGE 500
 
 static void
-elements_put(struct fw_batch *b, const char *name, const struct dnp_set *set, uint32_t len)
+elements_put(struct fw_batch *b, const char *name, const struct prefix_set *set, uint32_t len)
 {
 	for (uint32_t i = 0; i < set->count;) {
 		struct nlmsghdr *nlh = fw_batch_msg(b, NFT_MSG_NEWSETELEM, NFPROTO_INET, NLM_F_CREATE);
@@ -137,7 +137,7 @@ elements_put(struct fw_batch *b, const char *name, const struct dnp_set *set, ui
 
 			memcpy(end, set->range[i].hi, sizeof(end));
 			element_put(nlh, set->range[i].lo, len, 0);
-			if (dnp_next(end, len)) /* else it goes to the last address */
+			if (prefixes_next(end, len)) /* else it goes to the last address */
 				element_put(nlh, end, len, NFT_SET_ELEM_INTERVAL_END);
 		}
 		mnl_attr_nest_end(nlh, list);
@@ -146,7 +146,7 @@ elements_put(struct fw_batch *b, const char *name, const struct dnp_set *set, ui
 }
 
 static void
-policy_put(struct fw_batch *b, uint32_t flags, const struct firewall_policy *policy, const struct dnp *dnp)
+policy_put(struct fw_batch *b, uint32_t flags, const struct firewall_policy *policy, const struct prefixes *dnp)
 {
 	/* Create, delete, create: whatever was there is replaced whole, and at no
 	 * instant is there no policy. */
@@ -165,7 +165,7 @@ policy_put(struct fw_batch *b, uint32_t flags, const struct firewall_policy *pol
 }
 
 static int
-policy_install(struct firewall *fw, const struct firewall_policy *policy, const struct dnp *dnp, struct errbuf *reterr)
+policy_install(struct firewall *fw, const struct firewall_policy *policy, const struct prefixes *dnp, struct errbuf *reterr)
 {
 	static const uint32_t flags[] = { NFT_TABLE_F_OWNER | TABLE_F_PERSIST, 0 };
 	size_t cap = FW_BATCH_MIN + 96 * ((size_t)dnp->ip4.count + dnp->ip6.count);
@@ -324,7 +324,7 @@ netlink_open(int bus, uint32_t groups, int group, uint32_t *ret_portid)
 }
 
 int
-firewall_init(struct firewall *fw, const struct firewall_policy *policy, const struct dnp *dnp, struct errbuf *reterr)
+firewall_init(struct firewall *fw, const struct firewall_policy *policy, const struct prefixes *dnp, struct errbuf *reterr)
 {
 	uint32_t ignored;
 	int rc;

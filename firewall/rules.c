@@ -1,11 +1,11 @@
-#include "privd/fw_rules.h"
+#include "firewall/rules.h"
 
 #include <arpa/inet.h>
 #include <linux/netfilter.h>
 #include <linux/rtnetlink.h>
 #include <stddef.h>
 
-#include "privd/firewall.h"
+#include "firewall/firewall.h"
 
 #define LO 1 /* the loopback device's index in every network namespace */
 #define OPT_LSRR 131

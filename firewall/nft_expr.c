@@ -1,4 +1,4 @@
-#include "privd/fw_rules.h"
+#include "firewall/rules.h"
 
 #include <stdio.h> /* libnftnl/expr.h needs it before */
 
@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "privd/firewall.h"
+#include "firewall/firewall.h"
 
 /* One expression and its number attributes, ended by a 0. */
 static struct nftnl_expr *

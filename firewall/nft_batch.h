@@ -1,5 +1,5 @@
-#ifndef VANTAGE_PRIVD_FW_BATCH_H
-#define VANTAGE_PRIVD_FW_BATCH_H
+#ifndef VANTAGE_FIREWALL_NFT_BATCH_H
+#define VANTAGE_FIREWALL_NFT_BATCH_H
 
 #include <stdbool.h>
 #include <stddef.h>

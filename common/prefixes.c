@@ -1,4 +1,4 @@
-#include "privd/dnp.h"
+#include "common/prefixes.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -8,11 +8,11 @@
 #include "common/addr.h"
 #include "common/strnum.h"
 
-#define DNP_MAX 2000000u /* ranges of one family: more than all routed prefixes */
+#define RANGES_MAX 2000000u /* ranges of one family: more than all routed prefixes */
 #define LINE_MAX_BYTES 256
 
 int
-dnp_next(uint8_t *a, uint32_t len)
+prefixes_next(uint8_t *a, uint32_t len)
 {
 	for (uint32_t i = len; i-- > 0;) {
 		if (++a[i] != 0)
@@ -22,13 +22,13 @@ dnp_next(uint8_t *a, uint32_t len)
 }
 
 static int
-set_add(struct dnp_set *set, const struct dnp_range *range)
+set_add(struct prefix_set *set, const struct prefix_range *range)
 {
 	if (set->count == set->cap) {
 		uint32_t cap = set->cap == 0 ? 1024 : set->cap * 2;
-		struct dnp_range *grown;
+		struct prefix_range *grown;
 
-		if (set->count >= DNP_MAX)
+		if (set->count >= RANGES_MAX)
 			return -E2BIG;
 		grown = reallocarray(set->range, cap, sizeof(*grown));
 		if (grown == NULL)
@@ -41,12 +41,12 @@ set_add(struct dnp_set *set, const struct dnp_range *range)
 }
 
 int
-dnp_add(struct dnp *dnp, const char *prefix, struct errbuf *reterr)
+prefixes_add(struct prefixes *dnp, const char *prefix, struct errbuf *reterr)
 {
 	char text[ADDR_STRLEN];
 	const char *slash = strchrnul(prefix, '/');
 	size_t len = (size_t)(slash - prefix);
-	struct dnp_range range = { { 0 }, { 0 } };
+	struct prefix_range range = { { 0 }, { 0 } };
 	struct addr addr;
 	uint32_t bits, all;
 	int rc;
@@ -74,7 +74,7 @@ dnp_add(struct dnp *dnp, const char *prefix, struct errbuf *reterr)
 }
 
 static int
-line_read(struct dnp *dnp, char *line, const char *path, uint32_t number, struct errbuf *reterr)
+line_read(struct prefixes *dnp, char *line, const char *path, uint32_t number, struct errbuf *reterr)
 {
 	struct errbuf why = { "" };
 	char *word, *end;
@@ -89,14 +89,14 @@ line_read(struct dnp *dnp, char *line, const char *path, uint32_t number, struct
 		return errbuf_set(reterr, -EINVAL, "%s:%u:%u: one prefix a line", path, number,
 		    (unsigned)(end - line) + 2);
 	*end = '\0';
-	rc = dnp_add(dnp, word, &why);
+	rc = prefixes_add(dnp, word, &why);
 	if (rc == 0)
 		return 0;
 	return errbuf_set(reterr, rc, "%s:%u:%u: %s", path, number, (unsigned)(word - line) + 1, why.text);
 }
 
 int
-dnp_read(struct dnp *dnp, const char *path, struct errbuf *reterr)
+prefixes_read(struct prefixes *dnp, const char *path, struct errbuf *reterr)
 {
 	char line[LINE_MAX_BYTES];
 	FILE *file = fopen(path, "re");
@@ -121,13 +121,13 @@ dnp_read(struct dnp *dnp, const char *path, struct errbuf *reterr)
 static int
 range_compare(const void *a, const void *b)
 {
-	return memcmp(((const struct dnp_range *)a)->lo, ((const struct dnp_range *)b)->lo, 16);
+	return memcmp(((const struct prefix_range *)a)->lo, ((const struct prefix_range *)b)->lo, 16);
 }
 
 /* Ranges that overlap or touch become one: the kernel's interval set wants
  * neither. */
 static void
-set_merge(struct dnp_set *set, uint32_t len)
+set_merge(struct prefix_set *set, uint32_t len)
 {
 	uint32_t kept = 0;
 
@@ -135,11 +135,11 @@ set_merge(struct dnp_set *set, uint32_t len)
 		return;
 	qsort(set->range, set->count, sizeof(set->range[0]), range_compare);
 	for (uint32_t i = 1; i < set->count; i++) {
-		struct dnp_range *last = &set->range[kept];
+		struct prefix_range *last = &set->range[kept];
 		uint8_t after[16];
 
 		memcpy(after, last->hi, sizeof(after));
-		if (dnp_next(after, len) && memcmp(set->range[i].lo, after, len) > 0)
+		if (prefixes_next(after, len) && memcmp(set->range[i].lo, after, len) > 0)
 			set->range[++kept] = set->range[i];
 		else if (memcmp(set->range[i].hi, last->hi, len) > 0)
 			memcpy(last->hi, set->range[i].hi, sizeof(last->hi));
@@ -148,14 +148,14 @@ set_merge(struct dnp_set *set, uint32_t len)
 }
 
 void
-dnp_merge(struct dnp *dnp)
+prefixes_merge(struct prefixes *dnp)
 {
 	set_merge(&dnp->ip4, 4);
 	set_merge(&dnp->ip6, 16);
 }
 
 void
-dnp_fini(struct dnp *dnp)
+prefixes_fini(struct prefixes *dnp)
 {
 	free(dnp->ip4.range);
 	free(dnp->ip6.range);

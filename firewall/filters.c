@@ -1,4 +1,4 @@
-#include "privd/filters.h"
+#include "firewall/filters.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -67,12 +67,11 @@ struct row {
 #define IHL() BYTE(R(7), 0), AND(R(7), 15), LSH(R(7), 2), JLT(R(7), 20, L_DROP)
 #define RETURN(k) SET(R(0), k), I(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
 
-#define ROW_MARK 3 /* which row compares the mark, and which names the map */
+#define MARK_BLANK (-1) /* the mark's upper half, known at the start only */
 
 static const struct row program[] = {
 	MOV(R(6), R(1)), META(R(7), pkt_type), JNE(R(7), PACKET_OUTGOING, L_IN),
-	JNE(R(7), 0, L_DROP), /* ROW_MARK: replaced by three */
-	RETURN(SNAP_OUT),
+	META(R(7), mark), RSH(R(7), 16), JNE(R(7), MARK_BLANK, L_DROP), RETURN(SNAP_OUT),
 
 	/* In: for this host, and not the tagged copy of a frame that its VLAN
 	 * device will show again. */
@@ -126,25 +125,12 @@ static const struct row program[] = {
 
 #define ROWS (sizeof(program) / sizeof(program[0]))
 
-static const struct row mark_rows[] = { META(R(7), mark), RSH(R(7), 16), JNE(R(7), 0, L_DROP) };
-
 struct assembly {
-	struct bpf_insn insn[ROWS + 2];
-	enum label to[ROWS + 2];
+	struct bpf_insn insn[ROWS];
+	enum label to[ROWS];
 	uint32_t at[LABELS];
 	uint32_t count;
 };
-
-static void
-append(struct assembly *as, const struct row *row)
-{
-	if (row->here != NEXT) {
-		as->at[row->here] = as->count;
-		return;
-	}
-	as->to[as->count] = row->to;
-	as->insn[as->count++] = row->insn;
-}
 
 /* Rows to instructions: labels become distances, the mark and the map get
  * their values. */
@@ -152,48 +138,35 @@ static void
 assemble(struct assembly *as, uint32_t mark_tx, int map_fd)
 {
 	for (uint32_t i = 0; i < ROWS; i++) {
-		if (i != ROW_MARK) {
-			append(as, &program[i]);
+		if (program[i].here != NEXT) {
+			as->at[program[i].here] = as->count;
 			continue;
 		}
-		for (uint32_t j = 0; j < 3; j++)
-			append(as, &mark_rows[j]);
-		as->insn[as->count - 1].imm = (int32_t)(mark_tx >> 16);
+		as->to[as->count] = program[i].to;
+		as->insn[as->count++] = program[i].insn;
 	}
 	for (uint32_t i = 0; i < as->count; i++) {
 		struct bpf_insn *insn = &as->insn[i];
 
 		if (as->to[i] != NEXT)
 			insn->off = (int16_t)(as->at[as->to[i]] - i - 1);
+		if (insn->imm == MARK_BLANK)
+			insn->imm = (int32_t)(mark_tx >> 16);
 		if (insn->code == (BPF_LD | BPF_IMM | BPF_DW))
 			insn->imm = map_fd;
 	}
 }
 
 static int
-bpf(enum bpf_cmd cmd, union bpf_attr *attr)
+bpf(enum bpf_cmd cmd, union bpf_attr *attr, const char *what, struct errbuf *reterr)
 {
 	long fd = syscall(SYS_bpf, cmd, attr, sizeof(*attr));
 
-	return fd < 0 ? -errno : (int)fd;
-}
-
-static int
-map_new(struct errbuf *reterr)
-{
-	union bpf_attr attr = { .map_type = BPF_MAP_TYPE_ARRAY };
-	int fd;
-
-	attr.key_size = 4;
-	attr.value_size = PORTS_BYTES;
-	attr.max_entries = 1;
-	attr.map_flags = BPF_F_MMAPABLE;
-	fd = bpf(BPF_MAP_CREATE, &attr);
-	if (fd < 0)
-		return errbuf_set(reterr, fd,
-		    "the kernel refuses the port map (bpf: %s): needs CAP_BPF at the start and Linux 5.8",
-		    strerror(-fd));
-	return fd;
+	if (fd >= 0)
+		return (int)fd;
+	return errbuf_set(reterr, -errno,
+	    "the kernel refuses the receive filter's %s (bpf: %s): needs CAP_BPF at the start and Linux 5.8", what,
+	    strerror(errno));
 }
 
 static int
@@ -201,44 +174,41 @@ prog_load(int map_fd, uint32_t mark_tx, struct errbuf *reterr)
 {
 	struct assembly as = { .count = 0 };
 	union bpf_attr attr = { .prog_type = BPF_PROG_TYPE_SOCKET_FILTER };
-	int fd;
 
 	assemble(&as, mark_tx, map_fd);
 	attr.insns = (uint64_t)(uintptr_t)as.insn;
 	attr.insn_cnt = as.count;
 	attr.license = (uint64_t)(uintptr_t)"BSD";
-	fd = bpf(BPF_PROG_LOAD, &attr);
-	if (fd < 0)
-		return errbuf_set(reterr, fd, "the kernel refuses the receive filter (bpf: %s)", strerror(-fd));
-	return fd;
+	return bpf(BPF_PROG_LOAD, &attr, "program", reterr);
 }
 
 int
 filter_init(struct filter *f, uint32_t mark_tx, struct errbuf *reterr)
 {
-	int map_fd = map_new(reterr), prog_fd;
+	union bpf_attr attr = { .map_type = BPF_MAP_TYPE_ARRAY };
+	int map_fd;
 	void *ports;
 
+	attr.key_size = 4;
+	attr.value_size = PORTS_BYTES;
+	attr.max_entries = 1;
+	attr.map_flags = BPF_F_MMAPABLE;
+	map_fd = bpf(BPF_MAP_CREATE, &attr, "port map", reterr);
 	if (map_fd < 0)
 		return map_fd;
-	prog_fd = prog_load(map_fd, mark_tx, reterr);
+	f->prog_fd = prog_load(map_fd, mark_tx, reterr);
 	ports = mmap(NULL, PORTS_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, map_fd, 0);
 	(void)close(map_fd); /* the program and the mapping keep it */
-	if (prog_fd < 0)
-		return prog_fd;
-	if (ports == MAP_FAILED) {
-		(void)close(prog_fd);
+	if (f->prog_fd >= 0 && ports == MAP_FAILED)
 		return errbuf_set(reterr, -ENOMEM, "cannot map the port map");
-	}
-	f->prog_fd = prog_fd;
 	f->ports = ports;
-	return 0;
+	return f->prog_fd < 0 ? f->prog_fd : 0;
 }
 
 void
-filter_port_set(struct filter *f, enum pp_proto proto, uint16_t port, bool on)
+filter_port_set(struct filter *f, const struct pp_port *of, bool on)
 {
-	f->ports[((uint32_t)proto - 1) * 65536 + port] = on;
+	f->ports[(of->proto - 1) * 65536 + of->port] = on;
 }
 
 static int

@@ -1,12 +1,12 @@
-#ifndef VANTAGE_PRIVD_FIREWALL_H
-#define VANTAGE_PRIVD_FIREWALL_H
+#ifndef VANTAGE_FIREWALL_FIREWALL_H
+#define VANTAGE_FIREWALL_FIREWALL_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "common/err.h"
 
-struct dnp;
+struct prefixes;
 
 /* Marks: 0x56 kk ssss. Top byte from the configuration, kk what the socket is
  * for, ssss whose it is (0: the service itself). */
@@ -39,7 +39,7 @@ struct firewall {
 
 /* Installs the policy in one transaction that also replaces what a dead privd
  * left. -EBUSY: a live one owns it. */
-int firewall_init(struct firewall *, const struct firewall_policy *, const struct dnp *, struct errbuf *reterr);
+int firewall_init(struct firewall *, const struct firewall_policy *, const struct prefixes *, struct errbuf *reterr);
 
 /* After firewall_init, before the first socket is given away: a packet that the
  * policy refuses must be refused, without a chance to reach a wire. */

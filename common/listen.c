@@ -1,0 +1,83 @@
+#include "common/listen.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define BACKLOG 512
+
+/* A name left by the dead is taken over, one that answers is not. */
+static int
+name_clear(const struct sockaddr_un *sun, struct errbuf *reterr)
+{
+	struct stat st;
+	int fd, rc = 0;
+
+	if (lstat(sun->sun_path, &st) < 0)
+		return 0;
+	if (!S_ISSOCK(st.st_mode))
+		return errbuf_set(reterr, -EEXIST, "%s: exists and is no socket", sun->sun_path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return errbuf_set(reterr, -errno, "%s: %s", sun->sun_path, strerror(errno));
+	if (connect(fd, (const struct sockaddr *)sun, sizeof(*sun)) == 0)
+		rc = errbuf_set(reterr, -EADDRINUSE, "%s: a service listens there already", sun->sun_path);
+	else if (unlink(sun->sun_path) < 0)
+		rc = errbuf_set(reterr, -errno, "%s: %s", sun->sun_path, strerror(errno));
+	(void)close(fd);
+	return rc;
+}
+
+static int
+directory_open(const char *dir, const struct ids *owner, struct errbuf *reterr)
+{
+	int fd;
+
+	if (mkdir(dir, 0755) == 0 && chown(dir, owner->uid, owner->gid) < 0)
+		return errbuf_set(reterr, -errno, "%s: %s", dir, strerror(errno));
+	fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? errbuf_set(reterr, -errno, "%s: %s", dir, strerror(errno)) : fd;
+}
+
+int
+listener_open(struct listener *l, const char *path, const struct ids *owner, struct errbuf *reterr)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	const char *slash = strrchr(path, '/');
+	char dir[sizeof(sun.sun_path)] = "/";
+	int rc;
+
+	if (path[0] != '/' || slash[1] == '\0' || strlen(path) >= sizeof(sun.sun_path))
+		return errbuf_set(reterr, -EINVAL, "socket '%s': a full path of at most %zu bytes", path,
+		    sizeof(sun.sun_path) - 1);
+	memcpy(sun.sun_path, path, strlen(path) + 1);
+	memcpy(l->name, slash + 1, strlen(slash));
+	if (slash > path) {
+		memcpy(dir, path, (size_t)(slash - path));
+		dir[slash - path] = '\0';
+	}
+	l->dir = directory_open(dir, owner, reterr);
+	if (l->dir < 0)
+		return l->dir;
+	rc = name_clear(&sun, reterr);
+	if (rc != 0)
+		return rc;
+	l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	/* Who may connect is everybody; who it was, the kernel tells. */
+	if (l->fd < 0 || bind(l->fd, (const struct sockaddr *)&sun, sizeof(sun)) < 0 || chmod(path, 0666) < 0 ||
+	    lchown(path, owner->uid, owner->gid) < 0 || listen(l->fd, BACKLOG) < 0)
+		return errbuf_set(reterr, -errno, "%s: %s", path, strerror(errno));
+	return 0;
+}
+
+int
+listener_remove_name(const struct listener *l)
+{
+	if (l->dir < 0 || unlinkat(l->dir, l->name, 0) == 0 || errno == ENOENT)
+		return 0;
+	return -errno;
+}

@@ -1,0 +1,305 @@
+"""The privilege boundary over time: ports, the channel, the knobs of the policy,
+ends by every death, and the real sandbox around somebody who tries to leave."""
+import errno
+import os
+import pathlib
+import random
+import signal
+import socket
+import struct
+import time
+
+import pytest
+
+from boundary import (FAR4, FAR6, HOSTILE, INSIDE, NEAR4, NEAR6, build, far_send,  # noqa: F401 (fixtures)
+                      hostile, inside, net, pair_of, quiet, run)
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: sudo ./start test")
+
+
+# --- ports ---
+
+def test_port_of_another_program_is_refused(net, hostile):
+    with inside(net.near), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("0.0.0.0", 41100))
+        assert hostile.do("ask(RESERVE, 2, 41100)")[0] == errno.EADDRINUSE
+    assert hostile.do("ask(RESERVE, 2, 41100)")[0] == 0
+    with inside(net.near), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with pytest.raises(OSError) as e:
+            other.bind(("0.0.0.0", 41100))
+        assert e.value.errno == errno.EADDRINUSE
+    assert hostile.do("ask(RELEASE, 2, 41100)")[0] == 0
+
+
+def test_reserved_udp_port_sends_no_unreachable(net, hostile):
+    packet = "ip4(%r, %r, 17, struct.pack('!HHHH', 53, 41200, 8, 0))" % (FAR4, NEAR4)
+    net.drain(0.01)
+    far_send(net, build(packet))
+    assert [p[20] for p in net.drain()] == [3]
+    assert hostile.do("ask(RESERVE, 2, 41200)")[0] == 0
+    far_send(net, build(packet))
+    assert net.drain() == []
+
+
+def test_low_port_needs_the_configuration(hostile):
+    assert hostile.do("ask(RESERVE, 1, 22)")[0] in (errno.EACCES, errno.EADDRINUSE)
+    assert hostile.do("ask(PORT, 2, 133)")[0] == errno.EACCES
+    assert hostile.do("ask(RESERVE, 2, 0)")[0] == errno.EINVAL
+
+
+def test_holds_have_a_limit_and_can_be_given_back(quiet):
+    with pair_of(quiet) as it:
+        assert it.do("[ask(RESERVE, 3, p)[0] for p in range(4096)].count(0)", 60) == 4096
+        assert it.do("ask(RESERVE, 3, 5000)")[0] == errno.EDQUOT
+        assert it.do("ask(RELEASE, 3, 17)")[0] == 0
+        assert it.do("ask(RESERVE, 3, 5000)")[0] == 0
+        assert it.do("ask(RELEASE, 3, 17)")[0] == errno.ENOENT
+
+
+# --- the channel ---
+
+MALFORMED = {
+    "empty but a byte": "b'x'",
+    "no such request": "request(99)",
+    "number zero": "request(0)",
+    "one byte short": "request(RAW, 1)[:-1]",
+    "one byte long": "request(RAW, 1) + b'x'",
+    "a field short": "request(RAW)",
+    "a field long": "request(RAW, 1, 1)",
+    "family 0": "request(RAW, 0)",
+    "family 3": "request(RAW, 3)",
+    "other version": "request(HELLO, 2)",
+    "port 65536": "request(RESERVE, 1, 65536)",
+    "protocol 4": "request(RESERVE, 4, 1)",
+    "listener 8": "request(LISTENER, 8)",
+    "huge": "bytes(100000)",
+}
+
+
+@pytest.mark.parametrize("what", MALFORMED)
+def test_malformed_request_ends_the_session(quiet, what):
+    with pair_of(quiet) as it:
+        assert it.do("ask(HELLO, 1)")[0] == 0
+        assert it.do("ask_raw(%s)" % MALFORMED[what]) == "end"
+        assert "broke the rules" in it.said()
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 200])
+def test_stray_descriptors_end_the_session(quiet, count):
+    with pair_of(quiet) as it:
+        assert it.do("ask_raw(request(HELLO, 1), [3] * %d)" % count) == "end"
+        assert "broke the rules" in it.said()
+
+
+def test_asking_without_reading_ends_the_session(quiet):
+    with pair_of(quiet) as it:
+        assert it.do("try_call(lambda: [channel.send(request(ECHO, 1)) "
+                     "for _ in range(100000)])", 60) in (errno.EPIPE, errno.ECONNRESET)
+
+
+def test_quota_is_an_errno(quiet):
+    with pair_of(quiet) as it:
+        assert it.do("[ask(RING)[0] for _ in range(3)]") == [0, 0, errno.EDQUOT]
+        assert it.do("ask(HELLO, 1)")[0] == 0
+
+
+def test_descriptors_of_privd_stay_as_many(quiet):
+    with pair_of(quiet) as it:
+        pid = it.proc.pid
+        assert it.do("ask(HELLO, 1)")[0] == 0
+        before = len(os.listdir("/proc/%d/fd" % pid))
+        assert it.do("all(os.close(ask(ECHO, n)[2]) is None for n in range(2000))", 60) is True
+        assert it.do("[os.close(ask(RAW, 1)[2]) for n in range(16)]")
+        assert len(os.listdir("/proc/%d/fd" % pid)) == before
+
+
+# --- the policy's own knobs ---
+
+def test_rate_is_kept(quiet):
+    with pair_of(quiet, HOSTILE, "--max-pps", "1000") as it:
+        it.do("take('raw4', RAW, 1)")
+        quiet.drain(0.01)
+        start = time.monotonic()
+        passed = it.do("flood('raw4', ip4(%r, %r), %r, 20000)" % (NEAR4, FAR4, FAR4), 60)
+        spent = time.monotonic() - start
+        assert passed <= 1000 * spent + 84 + 50
+        assert passed >= 84
+        assert len(quiet.drain()) == passed
+
+
+def test_spoofing_where_it_is_allowed(quiet):
+    with pair_of(quiet, HOSTILE, "--spoof") as it:
+        it.do("take('raw4', RAW, 1)")
+        quiet.drain(0.01)
+        assert it.do("send('raw4', ip4('192.0.2.77', %r), %r)" % (FAR4, FAR4)) == 0
+        assert len(quiet.drain()) == 1
+        assert it.do("send('raw4', ip4('192.0.2.77', %r, frag=0x2000), %r)" % (FAR4, FAR4)) == errno.EPERM
+        assert it.do("send('raw4', ip4('127.0.0.1', %r), %r)" % (FAR4, FAR4)) == errno.EPERM
+
+
+def test_local_where_it_is_allowed(quiet):
+    with pair_of(quiet, HOSTILE, "--local") as it:
+        it.do("take('raw4', RAW, 1), take('ring', RING), ring_map(), ask(RESERVE, 2, 40000)")
+        assert it.do("send('raw4', ip4('127.0.0.1', '127.0.0.1'), '127.0.0.1')") == 0
+        time.sleep(0.1)
+        kinds = [(p[0], bytes.fromhex(p[2])[9]) for p in it.do("ring_read()")]
+        assert kinds == [(4, 17), (0, 1)]  # as it left; the port unreachable. Nothing twice
+
+
+def dnp_file(tmp_path, lines):
+    path = tmp_path / "dnp"
+    path.write_text("".join(line + "\n" for line in lines))
+    return str(path)
+
+
+def test_do_not_probe_prefixes(quiet, tmp_path):
+    path = dnp_file(tmp_path, ["# who asked", "203.0.113.0/25", "203.0.113.77/26", "203.0.113.128/32 # one", "",
+                               "2001:db8:dead::/48", "255.255.255.255", "0.0.0.0/8", "203.0.113.128/32"])
+    with pair_of(quiet, HOSTILE, "--dnp", path) as it:
+        it.do("take('raw4', RAW, 1), take('raw6', RAW, 2)")
+        hits = ["203.0.113.0", "203.0.113.127", "203.0.113.128"]
+        for dst in hits:
+            assert it.do("send('raw4', ip4(%r, %r), %r)" % (NEAR4, dst, dst)) == errno.EPERM
+            # the address of the call is another than the header's: the header counts
+            assert it.do("send('raw4', ip4(%r, %r), %r)" % (NEAR4, dst, FAR4)) == errno.EPERM
+        for dst in ("203.0.113.129", "203.0.112.255", "1.0.0.0"):
+            assert it.do("send('raw4', ip4(%r, %r), %r)" % (NEAR4, dst, dst)) == 0
+        assert it.do("send('raw6', ip6(%r, '2001:db8:dead::1'), %r)" % (NEAR6, FAR6)) == errno.EPERM
+        assert it.do("send('raw6', ip6(%r, '2001:db8:deae::1'), %r)" % (NEAR6, FAR6)) == 0
+
+
+@pytest.mark.parametrize("everything", ["0.0.0.0/0", "::/0"])
+def test_do_not_probe_anything(quiet, tmp_path, everything):
+    with pair_of(quiet, HOSTILE, "--dnp", dnp_file(tmp_path, [everything])) as it:
+        it.do("take('raw4', RAW, 1), take('raw6', RAW, 2)")
+        assert it.do("send('raw4', ip4(%r, %r), %r)" % (NEAR4, FAR4, FAR4)) == (errno.EPERM if "." in everything else 0)
+        assert it.do("send('raw6', ip6(%r, %r), %r)" % (NEAR6, FAR6, FAR6)) == (errno.EPERM if ":" in everything else 0)
+
+
+def test_hundred_thousand_prefixes(quiet, tmp_path):
+    rng = random.Random(7)
+    prefixes = set()
+    while len(prefixes) < 100000:
+        length = rng.randint(16, 32)
+        prefixes.add((rng.randrange(20 << 24, 190 << 24) >> (32 - length) << (32 - length), length))
+    path = dnp_file(tmp_path, ["%s/%d" % (socket.inet_ntoa(struct.pack("!I", a)), n) for a, n in prefixes])
+    start = time.monotonic()
+    with pair_of(quiet, HOSTILE, "--dnp", path) as it:
+        it.do("take('raw4', RAW, 1)", 60)
+        print("100,000 prefixes: ready after %.2f s" % (time.monotonic() - start))
+        assert time.monotonic() - start < 20
+        quiet.drain(0.01)
+        sample = rng.sample(sorted(prefixes), 50)
+        for a, n in sample:
+            dst = socket.inet_ntoa(struct.pack("!I", a | rng.randrange(1 << (32 - n)) if n < 32 else a))
+            assert it.do("send('raw4', ip4(%r, %r), %r)" % (NEAR4, dst, FAR4)) == errno.EPERM
+        assert it.do("send('raw4', ip4(%r, '193.0.0.1'), %r)" % (NEAR4, FAR4)) == 0
+        assert len(quiet.drain()) == 1
+
+
+@pytest.mark.parametrize("line, where", [("300.0.0.1", ":2:1"), ("  10.0.0.0/33", ":2:3"), ("10.0.0.0/8 x", ":2:"),
+                                         ("10.0.0.0/", ":2:1"), ("1" * 300, ":2:1")])
+def test_bad_prefix_is_named_by_line(quiet, tmp_path, line, where):
+    path = dnp_file(tmp_path, ["10.0.0.0/8", line])
+    with pair_of(quiet, HOSTILE, "--dnp", path) as it:
+        assert it.wait() == 78
+        assert path + where in it.said()
+    assert "vantage" not in quiet.table()
+
+
+# --- ends ---
+
+def test_clean_end_leaves_nothing(quiet):
+    with pair_of(quiet) as it:
+        it.do("ask(HELLO, 1)")
+        assert "inet vantage" in quiet.table()
+        it.ours.shutdown(socket.SHUT_RDWR)
+        assert it.wait() == 0
+    assert "vantage" not in quiet.table()
+
+
+@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT])
+def test_signal_ends_it_and_takes_the_policy_away(quiet, sig):
+    with pair_of(quiet) as it:
+        it.do("ask(HELLO, 1)")
+        it.proc.send_signal(sig)
+        it.leave()
+        assert it.wait() == 0
+    assert "vantage" not in quiet.table()
+
+
+def test_killed_privd_fails_closed_and_the_next_start_cleans(quiet):
+    with pair_of(quiet) as it:
+        it.do("take('raw4', RAW, 1)")
+        quiet.drain(0.01)
+        it.proc.kill()
+        it.wait()
+        # the worker is alive and keeps on sending what it may not
+        assert it.do("flood('raw4', ip4('192.0.2.77', %r), %r, 20000)" % (FAR4, FAR4), 60) == 0
+        assert "inet vantage" in quiet.table()
+        with pair_of(quiet) as second:  # replaces the policy under the old worker's feet
+            second.do("ask(HELLO, 1)")
+            assert it.do("flood('raw4', ip4('192.0.2.77', %r), %r, 2000)" % (FAR4, FAR4), 60) == 0
+        assert [p for p in quiet.drain() if p[12:16] == socket.inet_aton("192.0.2.77")] == []
+    assert "vantage" not in quiet.table()
+
+
+def test_a_second_privd_is_told_who_has_the_table(net, hostile):
+    with pair_of(net) as second:
+        assert second.wait() == 78
+        assert "owns the table" in second.said()
+    assert hostile.do("ask(HELLO, 1)")[0] == 0
+
+
+def test_an_owned_table_cannot_be_flushed(net, hostile):
+    run("ip", "netns", "exec", net.near, "nft", "flush", "ruleset", check=False)
+    assert "inet vantage" in net.table()
+    assert hostile.do("send('raw4', ip4('192.0.2.77', %r), %r)" % (FAR4, FAR4)) == errno.EPERM
+
+
+# --- inside the real sandbox ---
+
+DIES = ["socket", "exec", "fork", "bind", "connect", "setsockopt", "dup", "prctl", "kill", "ptrace", "mmap", "mprotect",
+        "bpf", "userns", "memfd", "ioctl", "getsockopt", "fcntl", "pidfd"]
+
+
+@pytest.mark.parametrize("what", DIES)
+def test_forbidden_call_is_death(quiet, what):
+    with pair_of(quiet, INSIDE) as it:
+        with pytest.raises(EOFError):
+            it.do(what)
+        assert it.wait() == 70
+        assert "forbidden system call" in it.said()
+    assert "vantage" not in quiet.table()
+
+
+@pytest.mark.parametrize("what, answer", [("open", -1), ("uring", -1), ("none", 0)])
+def test_refused_call_is_survived(quiet, what, answer):
+    with pair_of(quiet, INSIDE) as it:
+        assert it.do(what) == answer
+        assert it.do("none") == 0
+
+
+def status_of(pid):
+    lines = pathlib.Path("/proc/%d/status" % pid).read_text().splitlines()
+    return dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+
+
+def test_what_both_processes_have_left(quiet):
+    with pair_of(quiet, INSIDE) as it:
+        assert it.do("none") == 0
+        privd = status_of(it.proc.pid)
+        children = pathlib.Path("/proc/%d/task/%d/children" % (it.proc.pid, it.proc.pid)).read_text().split()
+        worker = status_of(int(children[0]))
+        for key in ("CapPrm", "CapEff", "CapBnd"):
+            assert int(privd[key], 16) == (1 << 13 | 1 << 12)
+            assert int(worker[key], 16) == 0
+        for it_ in (privd, worker):
+            assert int(it_["CapInh"], 16) == 0 and int(it_["CapAmb"], 16) == 0
+            assert it_["NoNewPrivs"] == "1" and it_["Seccomp"] == "2" and it_["Groups"].split() == []
+            assert "0" not in it_["Uid"].split()
+        assert privd["Uid"] != worker["Uid"]
+        root = "/proc/%s/root" % children[0]
+        assert os.listdir(root) == []
+        assert os.readlink("/proc/%s/ns/net" % children[0]) != os.readlink("/proc/%d/ns/net" % it.proc.pid)
