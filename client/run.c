@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "client/confine.h"
 #include "client/feed.h"
 #include "client/idset.h"
 #include "client/output.h"
@@ -423,7 +424,7 @@ open_all(struct run *r, struct errbuf *err)
 		return rc;
 	if (output_open(&r->output, o->output, o->format, o->comp, r->sigfd, err) != 0)
 		return STATUS_CREATE;
-	return 0;
+	return confine_self(o->pid_file, err) == 0 ? 0 : STATUS_INTERNAL;
 }
 
 static int
