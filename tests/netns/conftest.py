@@ -1,8 +1,11 @@
 """Fixtures: one lab and one pair for the whole run, since both come up clean
 and stay so; tests that kill or starve a pair make their own."""
 import os
+import pathlib
+import shutil
 import signal
 import sys
+import tempfile
 
 import pytest
 
@@ -47,7 +50,8 @@ def prober(request, lab):
 
 @pytest.fixture
 def fresh_pair(lab):
-    with pair_module.Vantage(lab) as the_pair:
+    """One for this test alone, on T: a host has one pair."""
+    with pair_module.Vantage(lab, node="t") as the_pair:
         yield the_pair
 
 
@@ -55,6 +59,22 @@ def fresh_pair(lab):
 def recorder(lab):
     with wire.Recorder(lab) as rec:
         yield rec
+
+
+@pytest.fixture
+def recorder_t(lab):
+    with wire.Recorder(lab, ifname="l10") as rec:
+        yield rec
+
+
+@pytest.fixture
+def tmp_path():
+    """A folder in which ordinary users can read and write; pytest's own is
+    root's alone."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix="vl-test-"))
+    path.chmod(0o777)
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
 
 
 @pytest.fixture(params=[4, 6], ids=["ip4", "ip6"])

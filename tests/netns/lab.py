@@ -2,7 +2,7 @@
 
                    R2a                         mtu 1500  D .2 - .7
     S --- R1 <            > R3 --- R4 --- R5 <
-                   R2b                         mtu 1400  D .66 .67
+    T ---/         R2b                         mtu 1400  D .66 .67
 
 Six hops from S to D.  R1 spreads flows over R2a and R2b by a hash of
 addresses and ports; R4 forwards and never says that a packet's time ran out.
@@ -27,7 +27,8 @@ CLONE_NEWNET = 0x40000000
 LIBC = ctypes.CDLL(None, use_errno=True)
 NETNS_DIR = "/run/netns"
 
-NODES = ("s", "r1", "r2a", "r2b", "r3", "r4", "r5", "d")
+# T is a second sender beside S, for what needs a host of its own.
+NODES = ("s", "t", "r1", "r2a", "r2b", "r3", "r4", "r5", "d")
 
 # number: left node, right node, IPv4 prefix length, left, right, MTU
 LINKS = {
@@ -40,6 +41,7 @@ LINKS = {
     7: ("r4", "r5", 30, "192.0.2.25", "192.0.2.26", 1500),
     8: ("r5", "d", 26, "203.0.113.1", "203.0.113.2", 1500),
     9: ("r5", "d", 26, "203.0.113.65", "203.0.113.66", 1400),
+    10: ("t", "r1", 30, "192.0.2.33", "192.0.2.34", 1500),
 }
 
 SRC = {4: "192.0.2.1", 6: "2001:db8:1::1"}
@@ -148,8 +150,7 @@ while True:
 
 
 def v6_of(link, side):
-    return "2001:db8:%d::%d" % (link, side + 1) if link < 9 else \
-        ("2001:db8:9::1", "2001:db8:9::42")[side]
+    return "2001:db8:%x::%x" % (link, 0x42 if (link, side) == (9, 1) else side + 1)
 
 
 def mac_of(link, side):
@@ -302,6 +303,9 @@ class Lab:
                     "addr add %s/64 dev l1 nodad preferred_lft 0" % SRC2[6],
                     "route add default via 192.0.2.2",
                     "route add default via 2001:db8:1::2"]
+        if node == "t":
+            return ["route add default via 192.0.2.34",
+                    "route add default via 2001:db8:a::2"]
         if node == "d":
             extra4 = ["203.0.113.%d/26 dev l8" % i for i in range(3, 8)]
             extra6 = ["2001:db8:8::%d/64 dev l8 nodad" % i for i in range(3, 8)]

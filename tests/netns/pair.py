@@ -65,8 +65,11 @@ class Vantage:
     are run as `nobody` and have nothing but the control socket."""
     name = "vantage"
 
-    def __init__(self, the_lab, options=("--max-pps", "100000"), node="s"):
+    def __init__(self, the_lab, options=(), node="s", conf=""):
         self.lab, self.options, self.node = the_lab, list(options), node
+        # The twenty packets a second of a fresh installation are for others'
+        # networks, not for the lab.
+        self.conf = "max-pps 100000\npps 100000\n" + conf
         self.privd = None
 
     def __enter__(self):
@@ -74,6 +77,9 @@ class Vantage:
         os.chmod(self.dir, 0o755)
         self.log_path = os.path.join(self.dir, "log")
         self.socket = os.path.join(self.dir, "run", "control.sock")
+        self.conf_path = os.path.join(self.dir, "vantage.conf")
+        with open(self.conf_path, "w") as conf:
+            conf.write(self.conf)
         # Ordinary users may not be able to look into the build directory.
         self.client = os.path.join(self.dir, "vantage")
         shutil.copy(program("vantage"), self.client)
@@ -87,8 +93,8 @@ class Vantage:
     def start(self):
         with open(self.log_path, "ab") as log:
             self.privd = self.lab.popen(
-                self.node, [program("vantage-privd"), "--foreground", "--socket",
-                            self.socket, *self.options],
+                self.node, [program("vantage-privd"), "--foreground", "-c",
+                            self.conf_path, "--socket", self.socket, *self.options],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         deadline = time.monotonic() + 15
         while True:
@@ -154,11 +160,16 @@ class Vantage:
     one = Scamper.one
 
 
-def private(the_lab, args, node="s", **kw):
-    """`vantage` as root with no service: it starts a pair of its own."""
-    gone = os.path.join(tempfile.gettempdir(), "vantage-no-such-socket")
-    return the_lab.run(node, ["env", "VANTAGE_SOCKET=" + gone,
-                              program("vantage"), *args], **kw)
+def private_argv(args):
+    """`vantage` as root with no service: it starts a pair of its own.  A
+    service of this machine is out of sight of the lab."""
+    hide = 'if [ -d /run/vantage ]; then mount -t tmpfs none /run/vantage; fi; exec "$@"'
+    return ["unshare", "-m", "env", "-u", "VANTAGE_SOCKET", "sh", "-c", hide, "sh",
+            program("vantage"), *args]
+
+
+def private(the_lab, args, node="t", **kw):
+    return the_lab.run(node, private_argv(args), **kw)
 
 
 def is_socket(path):
@@ -174,4 +185,4 @@ def built():
 
 
 __all__ = ["BUILD", "NOBODY", "TOP", "ProbeError", "Scamper", "Vantage", "as_user",
-           "built", "is_socket", "lab", "private", "program", "records"]
+           "built", "is_socket", "lab", "private", "private_argv", "program", "records"]

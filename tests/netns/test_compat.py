@@ -71,11 +71,27 @@ def common(one, other):
 def test_same_answer_as_the_yardstick(name, af, pair, scamper):
     command = SAME[name].format(**words(af))
     theirs, ours = common(essence(scamper.one(command)), essence(pair.one(command)))
-    if af == 6:     # its IPv6 replies lack what its newer releases record
-        for hop in theirs["hops"] + ours["hops"]:
-            for key in ("reply_tos", "icmp_q_tos"):
-                hop.pop(key, None)
+    level(theirs, af)
+    level(ours, af)
+    if name == "gss":   # after going backward it calls the last TTL but one the first
+        first = theirs.pop("firsthop")
+        ours.pop("firsthop")
+        for record in (ours, theirs):
+            record["hops"] = [h for h in record["hops"] if h["probe_ttl"] >= first]
     assert ours == theirs
+
+
+def level(record, af):
+    """Where IPv6 lets the two differ: its replies lack what newer releases
+    record, and a balancer hashes the flow label, which its kernel sockets set
+    and ours leave at zero, so that the branch of the diamond may be another."""
+    if af == 4:
+        return
+    for hop in record["hops"]:
+        for key in ("reply_tos", "icmp_q_tos"):
+            hop.pop(key, None)
+        if hop["probe_ttl"] in (2, 3):
+            assert hop.pop("addr") in net.PATH[6][hop["probe_ttl"] - 1] | {"2001:db8:4::1"}
 
 
 READ = ["trace -w 1 -q 1 -m 3 -U 7 {dst}", "trace -P icmp-paris -w 1 -q 2 -Q -m 2 {dst}",
@@ -88,16 +104,16 @@ READ4 = ["ping -R -c 1 -o 1 {dst}", "ping -T tsonly -c 1 -o 1 {dst}",
 
 
 @pytest.fixture(scope="module")
-def warts_file(pair, tmp_path_factory):
+def warts_file(pair):
     """One file with every kind of record; the same run in JSON beside it."""
     commands = [c.format(dst=net.DST[af], small=net.SMALL_MTU[af])
                 for af in (4, 6) for c in READ]
     commands += [c.format(dst=net.DST[4]) for c in READ4]
-    folder = tmp_path_factory.mktemp("warts")
-    os.chmod(folder, 0o777)
-    path = str(folder / "all.warts")
+    path = os.path.join(pair.dir, "run-all.warts")
+    with open(path, "w"):
+        os.chmod(path, 0o666)
     done = pair.cli(["-p", "1000", "-O", "warts", "-o", path, "-l", "mylist", "-L", "7",
-                     "-C", "3", "-M", "mon.example", "-I", *commands], cwd=str(folder))
+                     "-C", "3", "-M", "mon.example", "-I", *commands])
     assert done.returncode == 0, done.stderr + pair.log()
     return path, commands
 
@@ -126,7 +142,7 @@ def test_their_reading_and_ours_agree(warts_file, pair):
     path, _ = warts_file
     theirs = pair_module.records(subprocess.run(
         ["sc_warts2json", path], capture_output=True, text=True).stdout)
-    done = pair.cli(["dump", path])
+    done = subprocess.run([pair.client, "dump", path], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     ours = pair_module.records(done.stdout)
     assert len(ours) == len(theirs)
@@ -143,7 +159,6 @@ def test_yardstick_files_are_read_by_our_dump(lab, pair, tmp_path):
     done = lab.run("s", ["scamper", "-O", "warts", "-o", path, "-p", "1000", "-I",
                          "trace -w 1 -m 3 " + net.DST[4], "ping -c 1 -o 1 " + net.DST[6]])
     assert done.returncode == 0
-    os.chmod(tmp_path, 0o755)
     os.chmod(path, 0o644)
     mine = subprocess.run([pair.client, "dump", path], capture_output=True, text=True)
     assert mine.returncode == 0, mine.stderr
@@ -152,7 +167,6 @@ def test_yardstick_files_are_read_by_our_dump(lab, pair, tmp_path):
 
 @pytest.mark.parametrize("suffix,unpack", [("gz", "gzip"), ("bz2", "bzip2"), ("xz", "xz")])
 def test_compressed_files_unpack_to_the_same(suffix, unpack, pair, tmp_path):
-    os.chmod(tmp_path, 0o777)
     path = str(tmp_path / ("out.warts." + suffix))
     done = pair.cli(["-p", "1000", "-o", path, "-I", "ping -c 1 -o 1 " + net.DST[4]])
     assert done.returncode == 0, done.stderr
@@ -169,7 +183,6 @@ def test_sc_attach_works_unchanged(pair, tmp_path):
     targets.write_text("".join("trace -w 1 -q 1 -m 3 %s\n" % a for a in
                                (net.DST[4], net.DST[6], net.ALIAS[4], net.ALIAS[6])))
     out = tmp_path / "out.warts"
-    os.chmod(tmp_path, 0o777)
     os.chmod(targets, 0o644)
     done = subprocess.run(pair_module.as_user(["sc_attach", "-U", pair.socket, "-i",
                                                str(targets), "-o", str(out)]),

@@ -65,7 +65,6 @@ def test_bad_command_is_named_and_nothing_is_sent(name, pair, recorder):
 
 
 def test_bad_lines_of_a_list_are_told_and_the_good_ones_run(pair, tmp_path):
-    os.chmod(tmp_path, 0o755)
     path = tmp_path / "list"
     path.write_text("# a list\n%s\nnot-an-address\n\n%s # the second\r\n300.1.1.1\n\t%s\n"
                     % (net.DST[4], net.ALIAS[4], net.DST[6]))
@@ -79,7 +78,6 @@ def test_bad_lines_of_a_list_are_told_and_the_good_ones_run(pair, tmp_path):
 
 
 def test_a_list_of_nothing_but_bad_lines_ends(pair, tmp_path):
-    os.chmod(tmp_path, 0o755)
     path = tmp_path / "list"
     path.write_text("nothing\ngood\nhere\n")
     done = pair.cli(["-c", "ping", "-f", str(path)], timeout=20)
@@ -107,7 +105,6 @@ def small_disk(tmp_path):
     folder.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k,mode=777", "tmpfs", str(folder)],
                    check=True)
-    os.chmod(tmp_path, 0o755)
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
 
@@ -142,7 +139,6 @@ def test_output_that_cannot_be_made(pair):
 
 
 def test_corrupt_files_tell_the_offset(pair, tmp_path):
-    os.chmod(tmp_path, 0o777)
     path = tmp_path / "good.warts"
     pair.cli(["-p", "1000", "-o", str(path), "-I"]
              + ["ping -c 1 -o 1 " + net.DST[4]] * 3)
@@ -174,10 +170,9 @@ def long_run(it, path, dst):
 
 
 @pytest.mark.parametrize("victim", ["worker", "privd"])
-def test_sudden_death_is_told_and_leaves_nothing(victim, lab, recorder, tmp_path):
-    os.chmod(tmp_path, 0o777)
+def test_sudden_death_is_told_and_leaves_nothing(victim, lab, recorder_t, tmp_path):
     path = tmp_path / "out.warts"
-    with pair_module.Vantage(lab) as it:
+    with pair_module.Vantage(lab, node="t") as it:
         worker = it.worker_pid()
         child = long_run(it, path, net.DST[4])
         os.kill(worker if victim == "worker" else it.privd.pid, signal.SIGKILL)
@@ -188,9 +183,9 @@ def test_sudden_death_is_told_and_leaves_nothing(victim, lab, recorder, tmp_path
         assert good and len(got) >= 20
         assert gone(worker)
         it.privd.wait(10)
-        after = len(recorder.probes())
+        after = len(recorder_t.probes())
         time.sleep(0.5)
-        assert len(recorder.probes()) == after, "something still sends"
+        assert len(recorder_t.probes()) == after, "something still sends"
         assert it.privd.returncode != 0
         if victim == "worker":
             assert "vantage" not in tables(lab)
@@ -203,7 +198,6 @@ def test_sudden_death_is_told_and_leaves_nothing(victim, lab, recorder, tmp_path
 
 
 def test_killed_client_leaves_a_whole_file(fresh_pair, tmp_path):
-    os.chmod(tmp_path, 0o777)
     path = tmp_path / "out.warts"
     child = long_run(fresh_pair, path, net.DST[4])
     child.kill()
@@ -213,7 +207,6 @@ def test_killed_client_leaves_a_whole_file(fresh_pair, tmp_path):
 
 
 def test_interrupt_writes_what_is_finished(fresh_pair, tmp_path):
-    os.chmod(tmp_path, 0o777)
     path = tmp_path / "out.warts"
     child = long_run(fresh_pair, path, net.DST[4])
     child.send_signal(signal.SIGINT)

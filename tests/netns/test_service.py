@@ -23,8 +23,8 @@ def uid_of(name):
     return int(out.stdout)
 
 
-def tables(lab):
-    return lab.run("s", ["nft", "list", "tables"]).stdout
+def tables(lab, node="t"):
+    return lab.run(node, ["nft", "list", "tables"]).stdout
 
 
 def processes(needle):
@@ -97,7 +97,7 @@ def test_nothing_executable_is_setuid():
 
 
 def test_clean_stop_leaves_nothing(lab):
-    with pair_module.Vantage(lab) as it:
+    with pair_module.Vantage(lab, node="t") as it:
         worker = it.worker_pid()
         assert "vantage" in tables(lab)
         it.one("ping -c 1 -o 1 " + net.DST[4])
@@ -108,7 +108,7 @@ def test_clean_stop_leaves_nothing(lab):
 
 
 def test_second_interrupt_is_as_good_as_the_first(lab):
-    with pair_module.Vantage(lab) as it:
+    with pair_module.Vantage(lab, node="t") as it:
         worker = it.worker_pid()
         it.privd.send_signal(signal.SIGINT)
         it.stop(signal.SIGINT)
