@@ -250,6 +250,36 @@ half_closed_after_done_gets_its_results(void **state)
 }
 
 static void
+a_client_that_dies_after_done_is_noticed(void **state)
+{
+	struct room *r = *state;
+	int fd = connect_pair(r);
+
+	say(fd, "attach\nwait 192.0.2.2\ndone\n");
+	(void)hear(r, fd, NULL);
+	assert_int_equal(mock_alive, 1);
+	(void)close(fd);
+	room_spin(r);
+	assert_int_equal(mock_alive, 0);
+	assert_int_equal(r->clients_done, 1);
+}
+
+static void
+what_was_said_before_closing_is_done(void **state)
+{
+	struct room *r = *state;
+	int fd = connect_pair(r);
+
+	if (getuid() != 0)
+		skip();
+	say(fd, "set pps 321\n");
+	(void)close(fd);
+	room_spin(r);
+	assert_int_equal(r->clients_done, 1);
+	assert_int_equal(engine_config_get(r->net.engine)->pps, 321);
+}
+
+static void
 a_half_closed_question_is_answered(void **state)
 {
 	struct room *r = *state;
@@ -510,6 +540,8 @@ main(void)
 		T(a_slow_reader_gets_everything),
 		T(half_closed_without_done_is_gone),
 		T(half_closed_after_done_gets_its_results),
+		T(a_client_that_dies_after_done_is_noticed),
+		T(what_was_said_before_closing_is_done),
 		T(a_half_closed_question_is_answered),
 		T(garbage_is_answered_and_cut),
 		T(a_flood_of_short_lines_is_taken_in_parts),
