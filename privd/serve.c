@@ -29,6 +29,8 @@ serve_one(struct session *s, const struct op ops[PP_MSG_MAX], struct privd *priv
 	else
 		rc = ops[id].run(privd, &call);
 	s->answered[id]++;
+	if (rc != 0)
+		call.fd = -1; /* a refusal carries nothing */
 	rc = pp_answer_encode(id, -rc, &call.answer, wire);
 	/* Who asks without reading the answers is not waited for. */
 	if (rc > 0)
