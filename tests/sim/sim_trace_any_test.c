@@ -131,7 +131,7 @@ static void
 record_holds(const struct trace_record *rec)
 {
 	uint32_t probes = rec->leg.probe_count;
-	uint8_t highest = 0;
+	uint8_t highest = 0, answered;
 
 	assert_in_range(rec->stop_reason, TRACE_STOP_COMPLETED, TRACE_STOP_GSS);
 	leg_holds(&rec->leg);
@@ -139,7 +139,8 @@ record_holds(const struct trace_record *rec)
 		highest = rec->leg.probes[i].ttl > highest ? rec->leg.probes[i].ttl : highest;
 	for (uint16_t i = 1; i < rec->leg.reply_count; i++)
 		assert_true(util_ttl(&rec->leg, i) >= util_ttl(&rec->leg, (uint16_t)(i - 1)));
-	assert_int_equal(rec->hop_count, highest);
+	answered = rec->leg.reply_count == 0 ? 0 : util_ttl(&rec->leg, (uint16_t)(rec->leg.reply_count - 1));
+	assert_true(rec->hop_count == highest || rec->hop_count == answered); /* a late end cuts it */
 	assert_true(rec->stop_hop < rec->hop_count || rec->stop_hop == 0);
 	if (rec->rare != NULL && rec->rare->lastditch != NULL) {
 		leg_holds(rec->rare->lastditch);

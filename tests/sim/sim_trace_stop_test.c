@@ -276,6 +276,8 @@ a_late_unreachable_still_ends_the_trace(void **state)
 
 	util_assert_stop(util_trace(net, "trace -w 1 -q 1 " DST), TRACE_STOP_UNREACH, 1);
 	assert_in_range(sim_now(net), 3500 * NSEC_PER_MSEC, 3520 * NSEC_PER_MSEC);
+	assert_int_equal(util_record(net)->hop_count, 3);
+	assert_int_equal(util_record(net)->probe_count, 5);
 	sim_free(net);
 	(void)state;
 }

@@ -22,6 +22,20 @@ judge(struct trace *t, const struct trace_leg *leg, uint16_t reply)
 	return trace_judge(&t->rec, r, full, dtree_in_gss(t, &r->from));
 }
 
+/* A late reply has ended the trace: the hops that were asked since are not on
+ * the path that it describes. */
+static void
+cut_hops(struct trace_record *rec)
+{
+	rec->hop_count = 0;
+	for (uint16_t i = 0; i < rec->leg.reply_count; i++) {
+		uint8_t ttl = rec->leg.probes[rec->leg.replies[i].probe].ttl;
+
+		if (ttl > rec->hop_count)
+			rec->hop_count = ttl;
+	}
+}
+
 void
 forward_reply(struct trace *t, struct trace_leg *leg, uint16_t reply, const struct instant *now)
 {
@@ -33,6 +47,8 @@ forward_reply(struct trace *t, struct trace_leg *leg, uint16_t reply, const stru
 		t->stop_data = v.data;
 		if (v.reason == TRACE_STOP_GSS)
 			t->rec.rare->dtree->gss_stop = leg->replies[reply].from;
+		if (!here)
+			cut_hops(&t->rec);
 		if (!here || !trace_wants_all(&t->rec)) {
 			trace_stop(t, v.reason, v.data, now);
 			return;

@@ -60,6 +60,9 @@ trace_note_reply(struct trace *t, struct trace_leg *leg, uint16_t probe, const s
 		return -ENOMEM;
 	*tr = (struct trace_reply){ .from = p->src, .ttl = p->ttl, .tos = p->tos, .probe = probe,
 		.size = p->ip_len, .flags = TRACE_REPLY_TTL | TRACE_REPLY_DLRX };
+	/* a late end may have cut the hops below this one */
+	if (leg == &t->rec.leg && tp->ttl > t->rec.hop_count)
+		t->rec.hop_count = tp->ttl;
 	if (p->src.family == ADDR_IP4)
 		tr->ip_id = (uint16_t)p->ip_id;
 	if ((tp->flags & TRACE_PROBE_DLTX) != 0)
