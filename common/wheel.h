@@ -16,7 +16,7 @@
 #define WHEEL_TICK_NS (250 * NSEC_PER_USEC)
 #define WHEEL_BITS 8
 #define WHEEL_SLOTS (1u << WHEEL_BITS)
-#define WHEEL_LEVELS 5 /* 2^40 ticks: far beyond any deadline */
+#define WHEEL_LEVELS 6 /* 2^48 ticks, two thousand years: no clock gets there */
 
 struct wheel_node {
 	struct wheel_node *next;

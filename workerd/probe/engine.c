@@ -185,6 +185,7 @@ release_held(struct task *t)
 		next = h->next;
 		h->state = TASK_NEW;
 		h->next = NULL;
+		h->link = NULL;
 		s->held--;
 		if (s->released_tail == NULL)
 			s->released = h;
@@ -250,14 +251,12 @@ void
 engine_halt(struct engine *e, struct task *t)
 {
 	bool ran = t->state == TASK_RUNNING;
-	struct task *blocker;
 
 	if (t->state == TASK_HELD) {
-		for (struct claim_node *n = &t->first_claim; n != NULL; n = n->other) {
-			blocker = match_conflict(&e->match, &n->claim);
-			if (blocker != NULL)
-				(void)unlist(&blocker->held, t);
-		}
+		*t->link = t->next;
+		if (t->next != NULL)
+			t->next->link = t->link;
+		t->link = NULL;
 		t->source->held--;
 	} else if (!ran) {
 		struct task *before = unlist(&t->source->released, t);

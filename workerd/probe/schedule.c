@@ -179,6 +179,9 @@ task_begin(struct engine *e, struct source *s, struct task *t)
 	if (blocker != NULL) {
 		t->state = TASK_HELD;
 		t->next = blocker->held;
+		t->link = &blocker->held;
+		if (t->next != NULL)
+			t->next->link = &t->next;
 		blocker->held = t;
 		s->held++;
 		return;

@@ -106,7 +106,10 @@ struct task {
 	struct engine *engine; /* set by engine_submit */
 	struct source *source; /* who asked for it; borrowed */
 	struct task *next;     /* in its source's ready queue, or its blocker's held list */
-	struct task *prev;     /* in the ready queue */
+	union {
+		struct task *prev;  /* in the ready queue */
+		struct task **link; /* held: what points at us */
+	};
 	struct task *held;     /* tasks that wait for this one to end */
 	struct wheel_node timer;
 	struct claim_node first_claim; /* most tasks have one; more are allocated */
