@@ -5,6 +5,8 @@ kernel thread of its own core, so that its work is never charged to whom it
 answers; the rivals run on the other.
 """
 
+import array
+import ctypes
 import fcntl
 import os
 import socket
@@ -18,6 +20,7 @@ ADDR4, GATE4 = "192.0.2.1", "192.0.2.2"
 ADDR6, GATE6 = "2001:db8:be::1", "2001:db8:be::2"
 MAC_NEAR, MAC_FAR = "02:00:5e:00:53:01", "02:00:5e:00:53:02"
 CPU_RIVAL, CPU_NET = 0, 1
+CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000
 SIOCETHTOOL = 0x8946
 ETHTOOL_STXCSUM, ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_SGRO = 0x17, 0x1f, 0x24, 0x2c
 
@@ -34,20 +37,18 @@ def inside(ns):
     """For preexec_fn: enter a network namespace."""
     fd = os.open(f"/run/netns/{ns}", os.O_RDONLY)
     try:
-        if libc_setns(fd) != 0:
-            raise OSError("setns failed")
+        libc("setns", fd, CLONE_NEWNET)
     finally:
         os.close(fd)
 
 
-def libc_setns(fd):
-    import ctypes
-    return ctypes.CDLL(None, use_errno=True).setns(fd, 0x40000000)
+def libc(call, *numbers):
+    if getattr(ctypes.CDLL(None, use_errno=True), call)(*numbers) != 0:
+        raise OSError(ctypes.get_errno(), f"{call} failed")
 
 
 def offload(name, command, on):
     """ethtool's old switches, without ethtool; called inside the namespace."""
-    import array
     value = array.array("B", struct.pack("II", command, on))
     request = struct.pack("16sP8x", name.encode(), value.buffer_info()[0])
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
@@ -69,17 +70,13 @@ def in_child(ns, function):
         raise RuntimeError(f"set-up in {ns} failed")
 
 
-def mount_sysfs_and(function):
+def write_sysfs(path, text):
     """Sysfs shows the devices of the namespace it was mounted in."""
+    libc("unshare", CLONE_NEWNS)
     run("mount", "--make-rprivate", "/")
     run("mount", "-t", "sysfs", "sysfs", "/sys")
-    function()
-
-
-def unshare_mounts():
-    import ctypes
-    if ctypes.CDLL(None, use_errno=True).unshare(0x00020000) != 0:
-        raise OSError("unshare failed")
+    with open(path, "w", encoding="ascii") as f:
+        f.write(text)
 
 
 class Lab:
@@ -136,8 +133,7 @@ class Lab:
 
     @staticmethod
     def far_thread():
-        unshare_mounts()
-        mount_sysfs_and(lambda: open(f"/sys/class/net/{LINK_FAR}/threaded", "w", encoding="ascii").write("1"))
+        write_sysfs(f"/sys/class/net/{LINK_FAR}/threaded", "1")
 
     @staticmethod
     def pin_thread():

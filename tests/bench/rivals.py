@@ -9,6 +9,7 @@ import time
 import lab
 
 CGROUP_NAME = "vantage-bench"
+RUN_LIMIT = 300  # seconds
 
 
 def mounted(wanted, option=None):
@@ -101,8 +102,8 @@ class Rival:
     def argv(self, command, rate, targets, out):
         return [self.program, "-p", str(rate), "-w", "0", "-c", command, "-O", "warts", "-o", out, "-f", targets]
 
-    def run(self, folder, command, rate, targets, limit=300, watch=False):
-        """Runs to the end (or, watching memory, until it grows no more) and measures."""
+    def run(self, folder, command, rate, targets, watch=0):
+        """Runs to the end and measures; or watches memory for so many seconds."""
         listing = os.path.join(folder, "targets")
         with open(listing, "w", encoding="ascii") as f:
             f.writelines(t + "\n" for t in targets)
@@ -116,14 +117,15 @@ class Rival:
                                      preexec_fn=lambda: self.prepare(group))
             try:
                 memory = watch_memory(child, group, watch) if watch else {}
+                early = watch and child.poll() is not None
                 if watch:
                     end(child, group)
-                _, complaint = child.communicate(timeout=limit)
+                _, complaint = child.communicate(timeout=RUN_LIMIT)
             finally:
                 end(child, group)
             wall = time.monotonic() - begin
             cpu = group.cpu_seconds()
-        if child.returncode != 0 and not watch:
+        if early or (child.returncode != 0 and not watch):
             raise RuntimeError(f"{self.name} -p {rate} -c '{command}': exit {child.returncode}: {complaint[:500]}")
         return Result(out, cpu, wall, memory)
 
