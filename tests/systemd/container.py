@@ -30,8 +30,8 @@ DefaultDependencies=no
 [Service]
 Type=oneshot
 ExecStart=/bin/bash /vtest.sh
-StandardOutput=file:/vtest.out
-StandardError=file:/vtest.err
+StandardOutput=append:/vtest.out
+StandardError=append:/vtest.err
 ExecStopPost=/bin/systemctl --no-block poweroff
 TimeoutStartSec=90
 """
@@ -129,7 +129,8 @@ class Container:
         self.write("/vtest.sh", script)
         done = run(["systemd-nspawn", "-D", self.root, "--register=no", "--keep-unit",
                     "--boot", "--private-network", "--console=pipe", "--quiet",
-                    "--capability=all", "--system-call-filter=bpf", "--link-journal=no",
+                    "--capability=all", "--system-call-filter=bpf landlock_create_ruleset "
+                    "landlock_add_rule landlock_restrict_self sched_setattr", "--link-journal=no",
                     "--settings=no", "systemd.unit=vtest.target"],
                    timeout=timeout, stdin=subprocess.DEVNULL)
         return self.read("/vtest.out"), \

@@ -40,10 +40,10 @@ say worker; show $w; echo "Dev: $(grep -c : /proc/$w/net/dev)"
 say privd; show $p
 say table; nft list tables
 say kill-worker
-kill -9 $w; wait_pid vantage.service $w; ping 192.0.2.2; active
+[ "$w" != 0 ] && kill -9 $w; wait_pid vantage.service $w; ping 192.0.2.2; active
 say kill-privd
 p=$(pid_of vantage-privd.service)
-kill -9 $p; sleep 0.2; ping 192.0.2.2; ping 192.0.2.2; active
+[ "$p" != 0 ] && kill -9 $p; sleep 0.2; ping 192.0.2.2; ping 192.0.2.2; active
 say stop
 systemctl stop vantage.socket vantage.service vantage-privd.socket vantage-privd.service
 nft list tables; ls /run/vantage/*.sock; pgrep -l vantage; echo "end"
