@@ -17,7 +17,7 @@
 
 extern const struct meas_type trace_type;
 
-#define KEPT 32	       /* probes that may be quoted */
+#define KEPT 32        /* probes that may be quoted */
 #define EVENTS_MAX 400 /* in one run */
 
 struct world {
@@ -175,9 +175,18 @@ some_probe(struct world *w, struct pkt *ret)
 	if (kept == 0)
 		return false;
 	p = &w->sent[rd_u8(&w->in) % kept];
-	*ret = (struct pkt){ .src = p->src, .dst = p->dst, .proto = p->proto, .ttl = 1, .l4 = true, .frag = p->frag,
-		.frag_off = p->frag_off, .ip_id = p->frag ? p->frag_id : p->ip_id, .flow = p->flow, .sport = p->sport,
-		.dport = p->dport, .ip_len = (uint16_t)probe_size(p) };
+	*ret = (struct pkt){ .src = p->src,
+		.dst = p->dst,
+		.proto = p->proto,
+		.ttl = 1,
+		.l4 = true,
+		.frag = p->frag,
+		.frag_off = p->frag_off,
+		.ip_id = p->frag ? p->frag_id : p->ip_id,
+		.flow = p->flow,
+		.sport = p->sport,
+		.dport = p->dport,
+		.ip_len = (uint16_t)probe_size(p) };
 	if (p->proto == IPPROTO_UDP) {
 		ret->udp.csum = p->csum;
 	} else if (p->proto != IPPROTO_TCP) {
@@ -196,8 +205,8 @@ event_error(struct world *w)
 {
 	static const struct {
 		uint8_t kind, type4, type6;
-	} errors[] = { { ICMP_KIND_EXCEEDED, 11, 3 }, { ICMP_KIND_UNREACH, 3, 1 }, { ICMP_KIND_TOO_BIG, 3, 2 },
-		{ ICMP_KIND_PARAM, 12, 4 } };
+	} errors[] = { { ICMP_KIND_EXCEEDED, 11, 3 }, { ICMP_KIND_UNREACH, 3, 1 },
+		{ ICMP_KIND_TOO_BIG, 3, 2 }, { ICMP_KIND_PARAM, 12, 4 } };
 	struct pkt quoted, p = { .l4 = true, .ttl = 60, .ip_len = 56 };
 	struct reply r = { .pkt = &p, .quoted = &quoted };
 	uint8_t which = rd_u8(&w->in);
@@ -221,7 +230,9 @@ event_direct(struct world *w)
 {
 	static const uint8_t protos[] = { IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP, IPPROTO_ICMPV6 };
 	const struct trace_record *rec = trace_type.result((struct meas *)w->task);
-	struct pkt p = { .l4 = true, .ttl = 60, .ip_len = 40, .src = rec->dst, .proto = protos[rd_u8(&w->in) % 4] };
+	struct pkt p = {
+		.l4 = true, .ttl = 60, .ip_len = 40, .src = rec->dst, .proto = protos[rd_u8(&w->in) % 4]
+	};
 	struct reply r = { .pkt = &p, .rx = w->now.wall };
 
 	if (p.proto == IPPROTO_UDP && rd_u8(&w->in) % 2) {
@@ -259,8 +270,8 @@ event_later(struct world *w)
 static void
 run(struct world *w)
 {
-	static void (*const events[])(struct world *) = { event_probe, event_timeout, event_error, event_direct, event_sent,
-		event_later, event_probe, event_error };
+	static void (*const events[])(struct world *) = { event_probe, event_timeout, event_error,
+		event_direct, event_sent, event_later, event_probe, event_error };
 
 	w->task->state = TASK_RUNNING;
 	w->task->ops->start(w->task, &w->now);
@@ -295,7 +306,7 @@ check_record(const struct trace_record *rec)
 	check_leg(&rec->rare->pmtud->leg);
 	for (uint8_t i = 0; i < rec->rare->pmtud->note_count; i++)
 		must(rec->rare->pmtud->notes[i].reply == TRACE_NOTE_NO_REPLY ||
-		    rec->rare->pmtud->notes[i].reply < rec->rare->pmtud->leg.reply_count);
+		     rec->rare->pmtud->notes[i].reply < rec->rare->pmtud->leg.reply_count);
 }
 
 int

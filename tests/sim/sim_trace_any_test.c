@@ -48,9 +48,10 @@ finish(struct buf *b, char text[TEXT_MAX])
 static void
 add_hop(struct buf *b, uint32_t ttl)
 {
-	static const char *const quirks[] = { "", "", "", "", "", "", "", "", "", "", "mtu=1300", "mtu=1300 nobig",
-		"mtu=1280 nhmtu=0", "mtu=700 nhmtu=9000", "mtu=1400 nhmtu=10", "unreach=1", "unreach=3", "badid",
-		"qttl=0", "quote=20", "quote=28", "quote=200", "mpls=16,17 quote=128", "block", "silent", "rate=1", NULL };
+	static const char *const quirks[] = { "", "", "", "", "", "", "", "", "", "", "mtu=1300",
+		"mtu=1300 nobig", "mtu=1280 nhmtu=0", "mtu=700 nhmtu=9000", "mtu=1400 nhmtu=10", "unreach=1",
+		"unreach=3", "badid", "qttl=0", "quote=20", "quote=28", "quote=200", "mpls=16,17 quote=128",
+		"block", "silent", "rate=1", NULL };
 
 	if (dice(6) == 0)
 		return;
@@ -68,10 +69,11 @@ add_hop(struct buf *b, uint32_t ttl)
 static void
 random_net(char text[TEXT_MAX])
 {
-	static const char *const dst[] = { "", "", "", "silent", "udp=reply", "udp=silent tcp=synack", "tcp=silent echo=no",
-		"unreach=10", "loss=50", NULL };
-	static const char *const rest[] = { "", "", "", "notx", "refuse 3 EPERM", "refuse 5 EMSGSIZE", "refuse 6 EMSGSIZE",
-		"busy 40000", "nameserver 192.0.2.53", "pps 50", "mtu 9000", "mtu 1280", NULL };
+	static const char *const dst[] = { "", "", "", "silent", "udp=reply", "udp=silent tcp=synack",
+		"tcp=silent echo=no", "unreach=10", "loss=50", NULL };
+	static const char *const rest[] = { "", "", "", "notx", "refuse 3 EPERM", "refuse 5 EMSGSIZE",
+		"refuse 6 EMSGSIZE", "busy 40000", "nameserver 192.0.2.53", "pps 50", "mtu 9000", "mtu 1280",
+		NULL };
 	uint32_t hops = dice(16);
 	struct buf b;
 
@@ -86,12 +88,13 @@ random_net(char text[TEXT_MAX])
 static void
 random_command(char text[TEXT_MAX])
 {
-	static const char *const options[] = { "", "", "-c 95", "-c 99", "-d 1", "-d 65535", "-f 3", "-f 9", "-g 0", "-g 2",
-		"-g 9", "-G 2", "-H 1s", "-l 0", "-l 2", "-m 5", "-m 12", "-M", "-M", "-N 2", "-N 5", "-o 9", "-O back -m 9",
-		"-O const-payload", "-O dl", "-O dtree-noback", "-O ptr", "-O raw", "-p 010203", "-q 1", "-q 4", "-Q",
-		"-r 192.0.2.1", "-s 0", "-s 99", "-t 255", "-T", "-W 500ms", "-y 1", "-y 3", "-z 192.0.2.2", "-z 2001:db8::2",
-		"-Z a", "-Z b", NULL };
-	static const char *const methods[] = { "udp", "udp-paris", "icmp", "icmp-paris", "tcp", "tcp-ack", NULL };
+	static const char *const options[] = { "", "", "-c 95", "-c 99", "-d 1", "-d 65535", "-f 3", "-f 9",
+		"-g 0", "-g 2", "-g 9", "-G 2", "-H 1s", "-l 0", "-l 2", "-m 5", "-m 12", "-M", "-M", "-N 2",
+		"-N 5", "-o 9", "-O back -m 9", "-O const-payload", "-O dl", "-O dtree-noback", "-O ptr",
+		"-O raw", "-p 010203", "-q 1", "-q 4", "-Q", "-r 192.0.2.1", "-s 0", "-s 99", "-t 255", "-T",
+		"-W 500ms", "-y 1", "-y 3", "-z 192.0.2.2", "-z 2001:db8::2", "-Z a", "-Z b", NULL };
+	static const char *const methods[] = { "udp", "udp-paris", "icmp", "icmp-paris", "tcp", "tcp-ack",
+		NULL };
 	struct buf b;
 
 	buf_init(&b, TEXT_MAX);
@@ -123,7 +126,8 @@ pmtud_holds(const struct trace_pmtud *m)
 	for (uint8_t i = 0; i < m->note_count; i++) {
 		assert_in_range(m->notes[i].type, TRACE_NOTE_PTB, TRACE_NOTE_SILENCE);
 		assert_true(m->notes[i].nhmtu < m->ifmtu);
-		assert_true(m->notes[i].reply == TRACE_NOTE_NO_REPLY || m->notes[i].reply < m->leg.reply_count);
+		assert_true(
+		    m->notes[i].reply == TRACE_NOTE_NO_REPLY || m->notes[i].reply < m->leg.reply_count);
 	}
 }
 

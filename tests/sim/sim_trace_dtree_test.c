@@ -22,7 +22,8 @@ order_is(struct sim *net, const char *want)
 	size_t n = 0;
 
 	for (uint32_t i = 0; i < sim_sent(net); i++)
-		n += (size_t)snprintf(got + n, sizeof(got) - n, "%s%u", i > 0 ? " " : "", util_probe(net, i)->ttl);
+		n += (size_t)snprintf(
+		    got + n, sizeof(got) - n, "%s%u", i > 0 ? " " : "", util_probe(net, i)->ttl);
 	assert_string_equal(got, want);
 }
 
@@ -39,8 +40,8 @@ forward_then_backward(void **state)
 	assert_string_equal(rec->rare->dtree->lss_name, "lss");
 	assert_int_equal(rec->rare->dtree->lss_stop.family, ADDR_NONE);
 	assert_int_equal(rec->rare->dtree->gss_stop.family, ADDR_NONE);
-	assert_string_equal(util_hops(rec),
-	    "1:192.0.2.1 2:192.0.2.2 3:192.0.2.3 4:192.0.2.4 5:192.0.2.5 6:" DST);
+	assert_string_equal(
+	    util_hops(rec), "1:192.0.2.1 2:192.0.2.2 3:192.0.2.3 4:192.0.2.4 5:192.0.2.5 6:" DST);
 	assert_int_equal(rec->firsthop, 1);
 	assert_int_equal(rec->hop_count, 6);
 	sim_free(net);
@@ -117,8 +118,8 @@ too_deep_halves_the_first_hop(void **state)
 	assert_int_equal(rec->rare->dtree->firsthop, 4);
 	assert_int_equal(rec->hop_count, 6);
 	assert_int_equal(rec->probe_count, 8);
-	assert_string_equal(util_hops(rec),
-	    "1:192.0.2.1 2:192.0.2.2 3:192.0.2.3 4:192.0.2.4 5:192.0.2.5 6:" DST);
+	assert_string_equal(
+	    util_hops(rec), "1:192.0.2.1 2:192.0.2.2 3:192.0.2.3 4:192.0.2.4 5:192.0.2.5 6:" DST);
 	sim_free(net);
 	(void)state;
 }
@@ -187,7 +188,8 @@ noback_leaves_the_way_back_out(void **state)
 static void
 silent_hops_are_skipped_on_the_way_back(void **state)
 {
-	struct sim *net = sim_new("ttl 1: 192.0.2.1; ttl 2: silent; ttl 3: 192.0.2.3 drop=1; ttl 4: 192.0.2.4");
+	struct sim *net =
+	    sim_new("ttl 1: 192.0.2.1; ttl 2: silent; ttl 3: 192.0.2.3 drop=1; ttl 4: 192.0.2.4");
 
 	util_assert_stop(util_trace(net, "trace -f 4 -w 1 -Z a " DST), TRACE_STOP_COMPLETED, 0);
 	order_is(net, "4 5 3 3 2 2 1");

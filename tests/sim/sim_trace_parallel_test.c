@@ -41,7 +41,10 @@ random_path(char text[PATH_TEXT])
 			buf_printf(&b, "ttl %u: silent;", ttl);
 			continue;
 		}
-		buf_printf(&b, "ttl %u: 192.0.2.%u", ttl, what == 4 ? 1 + dice(ttl) : what == 5 ? ttl - 1 : ttl);
+		buf_printf(&b, "ttl %u: 192.0.2.%u", ttl,
+		    what == 4   ? 1 + dice(ttl)
+		    : what == 5 ? ttl - 1
+				: ttl);
 		if (what == 6)
 			buf_printf(&b, " unreach=%u", dice(2) ? 1 : 13);
 		buf_printf(&b, " delay=%u;", 1 + dice(900));
@@ -89,8 +92,8 @@ compare(const char *path, const char *options, const char *parallel)
 static void
 parallel_finds_what_serial_finds(void **state)
 {
-	static const char *const options[] = { "-q 1", "-q 2", "-q 3 -Q", "-g 3 -q 1", "-l 2", "-c 95 -g 9", "-m 9 -q 1",
-		"-f 3 -q 1" };
+	static const char *const options[] = { "-q 1", "-q 2", "-q 3 -Q", "-g 3 -q 1", "-l 2", "-c 95 -g 9",
+		"-m 9 -q 1", "-f 3 -q 1" };
 	static const char *const parallel[] = { "-N 2", "-N 3", "-N 3 -H 1s", "-N 2 -W 20ms" };
 
 	rng = 1;
@@ -106,7 +109,8 @@ parallel_finds_what_serial_finds(void **state)
 static void
 a_wide_window_finds_the_same_in_less_time(void **state)
 {
-	static const char path[] = "ttl 1: 192.0.2.1; ttl 2-5: silent; ttl 6: 192.0.2.6; ttl 7-9: silent; dst: hops=10";
+	static const char path[] =
+	    "ttl 1: 192.0.2.1; ttl 2-5: silent; ttl 6: 192.0.2.6; ttl 7-9: silent; dst: hops=10";
 	struct sim *net = sim_new(path);
 	const struct trace_record *rec = util_trace(net, "trace -w 1 -q 2 -N 5 " DST);
 
@@ -189,7 +193,8 @@ a_late_reply_does_not_answer_the_next_attempt(void **state)
 static void
 a_late_unreachable_still_ends_the_trace(void **state)
 {
-	struct sim *net = sim_new("ttl 1: 192.0.2.1; ttl 2: silent; ttl 3: 192.0.2.3 unreach=1 delay=1500; dst: silent hops=30");
+	struct sim *net = sim_new(
+	    "ttl 1: 192.0.2.1; ttl 2: silent; ttl 3: 192.0.2.3 unreach=1 delay=1500; dst: silent hops=30");
 	const struct trace_record *rec = util_trace(net, "trace -w 1 -q 1 -N 2 " DST);
 
 	util_assert_stop(rec, TRACE_STOP_UNREACH, 1);
@@ -265,8 +270,11 @@ loss_and_reordering_do_not_confuse_it(void **state)
 		struct sim *net;
 		const struct trace_record *rec;
 
-		(void)snprintf(path, sizeof(path), "seed %u; ttl 1: 192.0.2.1 loss=20 jitter=900 dup=1; "
-		    "ttl 2: 192.0.2.2 loss=20 jitter=900; ttl 3: 192.0.2.3 jitter=1500; dst: loss=10 jitter=500", seed);
+		(void)snprintf(path, sizeof(path),
+		    "seed %u; ttl 1: 192.0.2.1 loss=20 jitter=900 dup=1; "
+		    "ttl 2: 192.0.2.2 loss=20 jitter=900; ttl 3: 192.0.2.3 jitter=1500; dst: loss=10 "
+		    "jitter=500",
+		    seed);
 		net = sim_new(path);
 		rec = util_trace(net, "trace -w 1 -q 4 -N 4 " DST);
 		if (rec->stop_reason == TRACE_STOP_COMPLETED)
@@ -276,7 +284,8 @@ loss_and_reordering_do_not_confuse_it(void **state)
 			uint8_t ttl = util_ttl(&rec->leg, i);
 
 			(void)snprintf(want, sizeof(want), "192.0.2.%u", ttl);
-			assert_string_equal(addr_format(&rec->leg.replies[i].from, got), ttl > 3 ? DST : want);
+			assert_string_equal(
+			    addr_format(&rec->leg.replies[i].from, got), ttl > 3 ? DST : want);
 		}
 		sim_free(net);
 	}

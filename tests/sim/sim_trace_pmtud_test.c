@@ -39,8 +39,9 @@ sizes(const struct trace_pmtud *m)
 
 	text[0] = '\0';
 	for (uint16_t i = 0; i < m->leg.probe_count; i++)
-		n += (size_t)snprintf(text + n, sizeof(text) - n, m->leg.probes[i].ttl == 255 ? " %u" : " %u@%u",
-		    m->leg.probes[i].size, m->leg.probes[i].ttl);
+		n += (size_t)snprintf(text + n, sizeof(text) - n,
+		    m->leg.probes[i].ttl == 255 ? " %u" : " %u@%u", m->leg.probes[i].size,
+		    m->leg.probes[i].ttl);
 	return text;
 }
 
@@ -66,7 +67,8 @@ every_method_finds_a_path_without_limits(void **state)
 		char command[100];
 		const struct trace_pmtud *m;
 
-		(void)snprintf(command, sizeof(command), "trace -M -P %s %s", methods[i / 2], i % 2 ? DST6 : DST);
+		(void)snprintf(
+		    command, sizeof(command), "trace -M -P %s %s", methods[i / 2], i % 2 ? DST6 : DST);
 		m = pmtud(net, command);
 		assert_int_equal(m->ifmtu, 1500);
 		assert_int_equal(m->pmtu, 1500);
@@ -116,8 +118,7 @@ a_bad_too_big_begins_a_search(void **state)
 		(void)snprintf(path, sizeof(path), A "; " B " mtu=1300 %s; " C, lies[i]);
 		net = sim_new(path);
 		m = pmtud(net, "trace -M " DST);
-		assert_string_equal(sizes(m),
-		    " 1500 1454 1280 1281 1367 1324 1302 1291 1296 1299 1300 1301");
+		assert_string_equal(sizes(m), " 1500 1454 1280 1281 1367 1324 1302 1291 1296 1299 1300 1301");
 		note_is(m, 0, TRACE_NOTE_PTB_BAD, 1300, "192.0.2.2");
 		assert_int_equal(m->note_count, 1);
 		assert_int_equal(m->pmtu, 1300);
@@ -146,8 +147,8 @@ silence_is_searched_for_size_and_hop(void **state)
 	struct sim *net = sim_new(A "; " B "; " C " mtu=1300 nobig");
 	const struct trace_pmtud *m = pmtud(net, "trace -M -q 1 -w 1 " DST);
 
-	assert_string_equal(sizes(m),
-	    " 1500 1454 1280 1281 1367 1324 1302 1291 1296 1299 1300 1301 1301@2 1301@3");
+	assert_string_equal(
+	    sizes(m), " 1500 1454 1280 1281 1367 1324 1302 1291 1296 1299 1300 1301 1301@2 1301@3");
 	assert_int_equal(m->note_count, 1);
 	note_is(m, 0, TRACE_NOTE_SILENCE, 1300, "192.0.2.3");
 	assert_int_equal(m->pmtu, 1300);

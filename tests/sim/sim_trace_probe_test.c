@@ -331,7 +331,8 @@ offset_makes_every_probe_a_later_fragment(void **state)
 static void
 replies_tell_what_was_quoted(void **state)
 {
-	struct sim *net = sim_new("ttl 1: 192.0.2.1; ttl 2: 192.0.2.2 mpls=24015,301 qttl=2 quote=128; ttl 3: 192.0.2.3");
+	struct sim *net =
+	    sim_new("ttl 1: 192.0.2.1; ttl 2: 192.0.2.2 mpls=24015,301 qttl=2 quote=128; ttl 3: 192.0.2.3");
 	const struct trace_record *rec = util_trace(net, "trace -t 32 " DST);
 	const struct trace_reply *r = rec->leg.replies;
 

@@ -20,7 +20,7 @@
 struct server {
 	uint32_t queries;
 	uint32_t silent_until; /* queries before this one (from 1) get no answer */
-	bool forge;	       /* the wrong id, then the wrong question */
+	bool forge;            /* the wrong id, then the wrong question */
 	bool nxdomain;
 };
 
@@ -28,7 +28,9 @@ static void
 answer(struct sim *net, const struct sim_packet *q, uint8_t *dns, size_t len)
 {
 	uint8_t seg[600], packet[700];
-	struct wire_ip ip = { .src = q->pkt.dst, .dst = q->pkt.src, .proto = IPPROTO_UDP, .ttl = 60, .id = 9 };
+	struct wire_ip ip = {
+		.src = q->pkt.dst, .dst = q->pkt.src, .proto = IPPROTO_UDP, .ttl = 60, .id = 9
+	};
 
 	seg[0] = 0;
 	seg[1] = 53;
@@ -137,7 +139,12 @@ ipv6_addresses_are_asked_for_by_nibbles(void **state)
 	sim_on_send(net, serve, &s);
 	rec = util_trace(net, "trace -O ptr 2001:db8::7");
 	assert_string_equal(name_of(rec, 0), "r1.example");
-	assert_memory_equal(util_probe(net, 2)->payload + 12, "\1" "1\1" "a\1" "0", 6);
+	assert_memory_equal(util_probe(net, 2)->payload + 12,
+	    "\1"
+	    "1\1"
+	    "a\1"
+	    "0",
+	    6);
 	assert_int_equal(util_probe(net, 2)->payload_len, 12 + 32 * 2 + 10 + 4);
 	assert_string_equal(name_of(rec, 1), "r7.example");
 	sim_free(net);
@@ -229,7 +236,8 @@ numbers_cannot_be_guessed_from_one_another(void **state)
 	sim_on_send(net, serve, &s);
 	(void)util_trace(net, "trace -O ptr " DST);
 	for (uint32_t i = 0; i < 4; i++)
-		ids[i] = (uint16_t)(util_probe(net, 4 + i)->payload[0] << 8 | util_probe(net, 4 + i)->payload[1]);
+		ids[i] =
+		    (uint16_t)(util_probe(net, 4 + i)->payload[0] << 8 | util_probe(net, 4 + i)->payload[1]);
 	assert_false(ids[1] - ids[0] == ids[2] - ids[1] && ids[2] - ids[1] == ids[3] - ids[2]);
 	assert_int_not_equal(util_probe(net, 4)->sport, util_probe(net, 0)->sport);
 	sim_free(net);

@@ -67,12 +67,13 @@ every_number_has_its_range(void **state)
 static void
 the_ends_of_each_range_are_within(void **state)
 {
-	static const char *const good[] = { "-c 95", "-c 99", "-d 1", "-d 65535", "-f 1", "-f 255", "-g 0", "-g 255",
-		"-G 1", "-G 2", "-H 0", "-H 2s", "-l 0", "-l 255", "-m 0", "-m 255", "-N 1", "-N 255 -g 255",
-		"-N 255 -g 0", "-q 1", "-q 20", "-s 0", "-s 65535", "-t 255", "-U 4294967295", "-U 0x10", "-w 1",
-		"-w 10s", "-w 2000ms", "-W 200", "-W 0", "-W 20ms", "-y 20", "-y 0", "-MQT", "-p 0102", "-Z a",
-		"-z 192.0.2.1 -z 192.0.2.2", "-O dl -O ptr", "-P tcp -O raw", "-P TCP-ACK -O raw", "-M -P tcp-ack",
-		"-P Icmp -O const-payload", "-O dtree-noback", "-O back -m 9 -N 3", "-S 192.0.2.9 -r 192.0.2.1" };
+	static const char *const good[] = { "-c 95", "-c 99", "-d 1", "-d 65535", "-f 1", "-f 255", "-g 0",
+		"-g 255", "-G 1", "-G 2", "-H 0", "-H 2s", "-l 0", "-l 255", "-m 0", "-m 255", "-N 1",
+		"-N 255 -g 255", "-N 255 -g 0", "-q 1", "-q 20", "-s 0", "-s 65535", "-t 255",
+		"-U 4294967295", "-U 0x10", "-w 1", "-w 10s", "-w 2000ms", "-W 200", "-W 0", "-W 20ms",
+		"-y 20", "-y 0", "-MQT", "-p 0102", "-Z a", "-z 192.0.2.1 -z 192.0.2.2", "-O dl -O ptr",
+		"-P tcp -O raw", "-P TCP-ACK -O raw", "-M -P tcp-ack", "-P Icmp -O const-payload",
+		"-O dtree-noback", "-O back -m 9 -N 3", "-S 192.0.2.9 -r 192.0.2.1" };
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
 		char command[100];
@@ -107,10 +108,12 @@ combinations_are_refused_in_the_known_words(void **state)
 	refused("trace -o 1 " DST, "-o failed: fragment offset is for IPv6 only");
 	refused("trace -S 2001:db8::1 " DST, "-S failed: source address and destination differ in family");
 	refused("trace -r 192.0.2.1 " DST6, "-r failed: router address and destination differ in family");
-	refused("trace -z 192.0.2.1 " DST6, "-z failed: global stop set entry and destination differ in family");
+	refused(
+	    "trace -z 192.0.2.1 " DST6, "-z failed: global stop set entry and destination differ in family");
 	refused("trace -Z a -N 2 " DST, "cannot send parallel probes with doubletree");
 	refused("trace -Z a -m 9 -O back " DST, "cannot probe backwards with doubletree");
-	refused("trace -P icmp-paris -O const-payload " DST, "cannot keep the payload constant with ICMP-paris");
+	refused(
+	    "trace -P icmp-paris -O const-payload " DST, "cannot keep the payload constant with ICMP-paris");
 	(void)state;
 }
 

@@ -27,9 +27,10 @@ stops(const char *topology, const char *command, uint8_t reason, uint8_t data, u
 static void
 gap_of_five_ends_the_trace(void **state)
 {
-	stops("ttl 1: 192.0.2.1; ttl 2-9: silent; dst: silent", "trace " DST, TRACE_STOP_GAPLIMIT, 0, 1 + 5 * 2);
-	stops("ttl 1: 192.0.2.1; ttl 2-9: silent; dst: silent", "trace -g 2 -q 3 " DST, TRACE_STOP_GAPLIMIT, 0,
-	    1 + 2 * 3);
+	stops("ttl 1: 192.0.2.1; ttl 2-9: silent; dst: silent", "trace " DST, TRACE_STOP_GAPLIMIT, 0,
+	    1 + 5 * 2);
+	stops("ttl 1: 192.0.2.1; ttl 2-9: silent; dst: silent", "trace -g 2 -q 3 " DST, TRACE_STOP_GAPLIMIT,
+	    0, 1 + 2 * 3);
 	(void)state;
 }
 
@@ -122,7 +123,8 @@ exceeded_from_the_destination_completes_unless_told_otherwise(void **state)
 {
 	/* the destination is also a router on its own path */
 	stops("ttl 1: 192.0.2.1; ttl 2: " DST "; ttl 3: 192.0.2.3", "trace " DST, TRACE_STOP_COMPLETED, 0, 2);
-	stops("ttl 1: 192.0.2.1; ttl 2: " DST "; ttl 3: 192.0.2.3", "trace -T " DST, TRACE_STOP_COMPLETED, 0, 4);
+	stops("ttl 1: 192.0.2.1; ttl 2: " DST "; ttl 3: 192.0.2.3", "trace -T " DST, TRACE_STOP_COMPLETED, 0,
+	    4);
 	(void)state;
 }
 
@@ -137,7 +139,8 @@ hoplimit_ends_the_trace(void **state)
 static void
 an_address_seen_again_is_a_loop(void **state)
 {
-	const char *loop = "ttl 1: 192.0.2.1; ttl 2: 192.0.2.2; ttl 3: 192.0.2.1; ttl 4: 192.0.2.2; ttl 5: 192.0.2.1";
+	const char *loop =
+	    "ttl 1: 192.0.2.1; ttl 2: 192.0.2.2; ttl 3: 192.0.2.1; ttl 4: 192.0.2.2; ttl 5: 192.0.2.1";
 
 	stops(loop, "trace " DST, TRACE_STOP_LOOP, 0, 3);
 	stops(loop, "trace -l 2 " DST, TRACE_STOP_LOOP, 0, 4);
@@ -149,7 +152,8 @@ an_address_seen_again_is_a_loop(void **state)
 static void
 neighbours_are_no_loop(void **state)
 {
-	stops("ttl 1: 192.0.2.1; ttl 2-3: 192.0.2.2; ttl 4: 192.0.2.4", "trace " DST, TRACE_STOP_COMPLETED, 0, 5);
+	stops("ttl 1: 192.0.2.1; ttl 2-3: 192.0.2.2; ttl 4: 192.0.2.4", "trace " DST, TRACE_STOP_COMPLETED, 0,
+	    5);
 	stops("ttl 1-3: 192.0.2.1", "trace " DST, TRACE_STOP_LOOP, 0, 3);
 	(void)state;
 }
@@ -160,7 +164,8 @@ an_address_is_judged_once_for_each_hop(void **state)
 	/* three replies from hop 3 are one loop */
 	stops("ttl 1: 192.0.2.1; ttl 2: 192.0.2.2; ttl 3: 192.0.2.1", "trace -Q -q 3 -l 2 " DST,
 	    TRACE_STOP_COMPLETED, 0, 12);
-	stops("ttl 1: 192.0.2.1; ttl 2: 192.0.2.2; ttl 3: 192.0.2.1", "trace -Q -q 3 " DST, TRACE_STOP_LOOP, 0, 9);
+	stops("ttl 1: 192.0.2.1; ttl 2: 192.0.2.2; ttl 3: 192.0.2.1", "trace -Q -q 3 " DST, TRACE_STOP_LOOP,
+	    0, 9);
 	(void)state;
 }
 
@@ -272,7 +277,8 @@ a_late_reply_does_not_answer_the_next_attempt(void **state)
 static void
 a_late_unreachable_still_ends_the_trace(void **state)
 {
-	struct sim *net = sim_new("ttl 1: 192.0.2.1; ttl 2: silent; ttl 3: 192.0.2.3 unreach=1 delay=2500; dst: silent hops=30");
+	struct sim *net = sim_new(
+	    "ttl 1: 192.0.2.1; ttl 2: silent; ttl 3: 192.0.2.3 unreach=1 delay=2500; dst: silent hops=30");
 
 	util_assert_stop(util_trace(net, "trace -w 1 -q 1 " DST), TRACE_STOP_UNREACH, 1);
 	assert_in_range(sim_now(net), 3500 * NSEC_PER_MSEC, 3520 * NSEC_PER_MSEC);

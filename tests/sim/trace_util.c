@@ -77,8 +77,8 @@ util_hops(const struct trace_record *rec)
 	for (uint16_t i = 0; i < rec->leg.reply_count && n < sizeof(text); i++) {
 		char a[ADDR_STRLEN];
 
-		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%u:%s", n > 0 ? " " : "", util_ttl(&rec->leg, i),
-		    addr_format(&rec->leg.replies[i].from, a));
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%u:%s", n > 0 ? " " : "",
+		    util_ttl(&rec->leg, i), addr_format(&rec->leg.replies[i].from, a));
 	}
 	return text;
 }

@@ -33,9 +33,11 @@ record(uint8_t method, const char *dst, uint16_t flags)
 }
 
 static void
-judged(uint8_t method, uint16_t flags, struct trace_reply r, bool loops, bool gss, uint8_t reason, uint8_t data)
+judged(
+    uint8_t method, uint16_t flags, struct trace_reply r, bool loops, bool gss, uint8_t reason, uint8_t data)
 {
-	struct trace_record rec = record(method, r.from.family == ADDR_IP6 ? "2001:db8::9" : "192.0.2.9", flags);
+	struct trace_record rec =
+	    record(method, r.from.family == ADDR_IP6 ? "2001:db8::9" : "192.0.2.9", flags);
 	struct verdict v = trace_judge(&rec, &r, loops, gss);
 
 	assert_int_equal(v.reason, reason);
@@ -71,7 +73,8 @@ destination_then_tcp_then_stop_set(void **state)
 
 	tcp.flags = TRACE_REPLY_TCP;
 	judged(TRACE_UDP, 0, icmp("192.0.2.9", 11, 0), false, true, TRACE_STOP_COMPLETED, 0);
-	judged(TRACE_UDP, TRACE_FLAG_IGNORETTLDST, icmp("192.0.2.9", 11, 0), false, false, TRACE_STOP_NONE, 0);
+	judged(
+	    TRACE_UDP, TRACE_FLAG_IGNORETTLDST, icmp("192.0.2.9", 11, 0), false, false, TRACE_STOP_NONE, 0);
 	judged(TRACE_TCP, 0, tcp, false, true, TRACE_STOP_COMPLETED, 0);
 	judged(TRACE_UDP, 0, icmp("192.0.2.1", 11, 0), false, true, TRACE_STOP_GSS, 0);
 	judged(TRACE_UDP, 0, icmp("192.0.2.1", 11, 0), false, false, TRACE_STOP_NONE, 0);
@@ -188,10 +191,23 @@ static void
 next_guess_follows_the_table(void **state)
 {
 	static const uint16_t want[][3] = {
-		{ 1280, 1454, 1281 }, { 1281, 1454, 1367 }, { 1281, 1367, 1324 }, { 1300, 1302, 1301 },
-		{ 1300, 1301, 0 }, { 1500, 9000, 1501 }, { 1501, 9000, 1514 }, { 1006, 1500, 1280 },
-		{ 1454, 1500, 1480 }, { 1481, 1500, 1492 }, { 60000, 65535, 62767 }, { 17914, 65535, 17915 },
-		{ 9000, 10000, 9192 }, { 100, 300, 296 }, { 297, 508, 402 }, { 65534, 65535, 0 }, { 0, 1, 0 },
+		{ 1280, 1454, 1281 },
+		{ 1281, 1454, 1367 },
+		{ 1281, 1367, 1324 },
+		{ 1300, 1302, 1301 },
+		{ 1300, 1301, 0 },
+		{ 1500, 9000, 1501 },
+		{ 1501, 9000, 1514 },
+		{ 1006, 1500, 1280 },
+		{ 1454, 1500, 1480 },
+		{ 1481, 1500, 1492 },
+		{ 60000, 65535, 62767 },
+		{ 17914, 65535, 17915 },
+		{ 9000, 10000, 9192 },
+		{ 100, 300, 296 },
+		{ 297, 508, 402 },
+		{ 65534, 65535, 0 },
+		{ 0, 1, 0 },
 	};
 
 	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++)

@@ -25,7 +25,11 @@ addr(const char *text)
 
 /* id 0x1234, RD, one question: PTR IN 9.2.0.192.in-addr.arpa */
 static const uint8_t query4[] = "\x12\x34\x01\x00\0\1\0\0\0\0\0\0"
-				"\1" "9\1" "2\1" "0\3" "192\7in-addr\4arpa\0\0\x0c\0\1";
+				"\1"
+				"9\1"
+				"2\1"
+				"0\3"
+				"192\7in-addr\4arpa\0\0\x0c\0\1";
 #define QUERY4_LEN (sizeof(query4) - 1)
 
 static void
@@ -39,8 +43,18 @@ a_query_is_rfc_1035_bytes(void **state)
 	assert_int_equal(dns_ptr_query(buf, QUERY4_LEN - 1, 0x1234, &a), 0);
 	a = addr("2001:db8::1");
 	assert_int_equal(dns_ptr_query(buf, sizeof(buf), 1, &a), 12 + 64 + 10 + 4);
-	assert_memory_equal(buf + 12, "\1" "1\1" "0", 4);
-	assert_memory_equal(buf + 12 + 56, "\1" "1\1" "0\1" "0\1" "2\3ip6\4arpa", 17);
+	assert_memory_equal(buf + 12,
+	    "\1"
+	    "1\1"
+	    "0",
+	    4);
+	assert_memory_equal(buf + 12 + 56,
+	    "\1"
+	    "1\1"
+	    "0\1"
+	    "0\1"
+	    "2\3ip6\4arpa",
+	    17);
 	a.family = ADDR_NONE;
 	assert_int_equal(dns_ptr_query(buf, sizeof(buf), 1, &a), 0);
 	(void)state;
@@ -87,8 +101,10 @@ a_cname_may_come_first(void **state)
 {
 	char name[DNS_NAME_MAX];
 
-	assert_int_equal(ANSWER("\xc0\x0c\0\5\0\1\0\0\0\x3c\0\4\1x\xc0\x0c" "\xc0\x34\0\x0c\0\1\0\0\0\x3c\0\4\2r9\0", 2,
-			     0x8180, name), 0);
+	assert_int_equal(ANSWER("\xc0\x0c\0\5\0\1\0\0\0\x3c\0\4\1x\xc0\x0c"
+				"\xc0\x34\0\x0c\0\1\0\0\0\x3c\0\4\2r9\0",
+			     2, 0x8180, name),
+	    0);
 	assert_string_equal(name, "r9");
 	(void)state;
 }
@@ -125,10 +141,10 @@ broken_messages_are_refused(void **state)
 	char name[DNS_NAME_MAX];
 
 	assert_int_equal(ANSWER(PTR_HEAD "\0\x0c\2r9\7exam", 1, 0x8180, name), -EBADMSG);
-	assert_int_equal(ANSWER(PTR_HEAD "\0\2\xc0\xff", 1, 0x8180, name), -EBADMSG);	 /* forward */
-	assert_int_equal(ANSWER(PTR_HEAD "\0\2\xc0\x34", 1, 0x8180, name), -EBADMSG);	 /* to itself */
-	assert_int_equal(ANSWER(PTR_HEAD "\0\2\x80\x01", 1, 0x8180, name), -EBADMSG);	 /* RFC 6891: reserved */
-	assert_int_equal(ANSWER(PTR_HEAD "\0\1\0", 1, 0x8180, name), -EBADMSG);	 /* the root */
+	assert_int_equal(ANSWER(PTR_HEAD "\0\2\xc0\xff", 1, 0x8180, name), -EBADMSG); /* forward */
+	assert_int_equal(ANSWER(PTR_HEAD "\0\2\xc0\x34", 1, 0x8180, name), -EBADMSG); /* to itself */
+	assert_int_equal(ANSWER(PTR_HEAD "\0\2\x80\x01", 1, 0x8180, name), -EBADMSG); /* RFC 6891: reserved */
+	assert_int_equal(ANSWER(PTR_HEAD "\0\1\0", 1, 0x8180, name), -EBADMSG);       /* the root */
 	assert_int_equal(ANSWER(PTR_HEAD, 1, 0x8180, name), -EBADMSG);
 	assert_int_equal(ANSWER("\xc0\x0c\0\1\0\1\0\0\0\x3c\xff\xff\1", 1, 0x8180, name), -EBADMSG);
 	assert_int_equal(ANSWER("", 0, 0x9180, name), -EBADMSG); /* another opcode */
@@ -151,7 +167,11 @@ unprintable_bytes_never_leave(void **state)
 {
 	char name[DNS_NAME_MAX];
 
-	assert_int_equal(ANSWER(PTR_HEAD "\0\x0a\7" "a\033\"\n\\.b" "\0", 1, 0x8180, name), 0);
+	assert_int_equal(ANSWER(PTR_HEAD "\0\x0a\7"
+					 "a\033\"\n\\.b"
+					 "\0",
+			     1, 0x8180, name),
+	    0);
 	assert_string_equal(name, "a?????b");
 	(void)state;
 }

@@ -61,10 +61,10 @@ udp_paris_tolerates_what_middleboxes_do(void **state)
 {
 	udp_paris_reads(1, 1, 0);
 	udp_paris_reads(5, 5, 4);
-	udp_paris_reads(6, 6, NONE);	  /* agree on a probe that was not sent */
-	udp_paris_reads(0xbeef, 3, 2);	  /* the checksum was rewritten */
+	udp_paris_reads(6, 6, NONE);   /* agree on a probe that was not sent */
+	udp_paris_reads(0xbeef, 3, 2); /* the checksum was rewritten */
 	udp_paris_reads(0xbeef, 5, 4);
-	udp_paris_reads(0xbeef, 6, 4);	  /* one was added */
+	udp_paris_reads(0xbeef, 6, 4); /* one was added */
 	udp_paris_reads(0xbeef, 7, NONE);
 	udp_paris_reads(0xbeef, 0, NONE);
 	udp_paris_reads(3, 0, NONE);
@@ -82,7 +82,8 @@ udp_paris_in_ipv6_reads_the_checksum_alone(void **state)
 
 	for (uint16_t csum = 0; csum < 9; csum++) {
 		q.udp.csum = csum;
-		assert_int_equal(matched(&t, &q, ICMP_KIND_EXCEEDED), csum >= 1 && csum <= SENT ? csum - 1 : NONE);
+		assert_int_equal(
+		    matched(&t, &q, ICMP_KIND_EXCEEDED), csum >= 1 && csum <= SENT ? csum - 1 : NONE);
 	}
 	trace_record_fini(&t.rec);
 	(void)state;
@@ -103,7 +104,8 @@ the_ip_header_tells_for_tcp_and_constant_payload(void **state)
 		for (uint32_t n = 0; n < 9; n++) {
 			q.ip_id = i % 2 ? 0 : n;
 			q.flow = i % 2 ? n : 0;
-			assert_int_equal(matched(&t, &q, ICMP_KIND_UNREACH), n >= 1 && n <= SENT ? (int)n - 1 : NONE);
+			assert_int_equal(
+			    matched(&t, &q, ICMP_KIND_UNREACH), n >= 1 && n <= SENT ? (int)n - 1 : NONE);
 		}
 		trace_record_fini(&t.rec);
 	}

@@ -23,8 +23,11 @@ udp_ports(const struct trace_record *rec, struct claim *c)
 void
 trace_claim(const struct trace_record *rec, uint16_t local_port, struct claim *ret)
 {
-	*ret = (struct claim){ .remote = rec->dst, .proto = trace_proto(rec), .local_port = local_port,
-		.remote_lo = rec->dport, .remote_hi = rec->dport };
+	*ret = (struct claim){ .remote = rec->dst,
+		.proto = trace_proto(rec),
+		.local_port = local_port,
+		.remote_lo = rec->dport,
+		.remote_hi = rec->dport };
 	if (rec->method == TRACE_UDP) {
 		udp_ports(rec, ret);
 	} else if (ret->proto == IPPROTO_ICMP || ret->proto == IPPROTO_ICMPV6) {

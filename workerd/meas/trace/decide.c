@@ -65,7 +65,7 @@ reply_too_big(const struct trace_reply *r)
 	enum reply_kind kind = reply_kind(r);
 
 	return kind == REPLY_TOO_BIG ||
-	    (kind == REPLY_UNREACH && r->from.family == ADDR_IP4 && r->icmp_code == ICMP4_UNREACH_TOO_BIG);
+	       (kind == REPLY_UNREACH && r->from.family == ADDR_IP4 && r->icmp_code == ICMP4_UNREACH_TOO_BIG);
 }
 
 static bool
@@ -145,16 +145,6 @@ trace_is_loop(const struct trace_leg *leg, uint16_t reply, bool by_ttl)
 }
 
 bool
-trace_hop_answered(const struct trace_leg *leg, uint8_t ttl)
-{
-	for (uint16_t i = leg->reply_count; i > 0; i--) {
-		if (ttl_of(leg, (uint16_t)(i - 1)) == ttl)
-			return true;
-	}
-	return false;
-}
-
-bool
 trace_gap_reached(const struct trace_record *rec, uint8_t first, uint8_t ttl)
 {
 	uint8_t low;
@@ -189,7 +179,8 @@ count_interfaces(const struct trace_leg *leg, uint8_t ttl)
 		if (ttl_of(leg, i) != ttl)
 			continue;
 		for (uint16_t j = 0; j < i && !seen; j++)
-			seen = ttl_of(leg, j) == ttl && addr_equal(&leg->replies[j].from, &leg->replies[i].from);
+			seen =
+			    ttl_of(leg, j) == ttl && addr_equal(&leg->replies[j].from, &leg->replies[i].from);
 		if (!seen)
 			count++;
 	}
@@ -211,5 +202,5 @@ bool
 trace_responsive_end(uint8_t stop_reason)
 {
 	return stop_reason == TRACE_STOP_COMPLETED || stop_reason == TRACE_STOP_UNREACH ||
-	    stop_reason == TRACE_STOP_ICMP;
+	       stop_reason == TRACE_STOP_ICMP;
 }

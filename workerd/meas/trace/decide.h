@@ -28,14 +28,12 @@ bool reply_too_big(const struct trace_reply *); /* either family */
 
 /* Does the reply end the path by itself? loops_full: it completes the count of
  * loops; in_gss: its address is in the global stop set. */
-struct verdict trace_judge(const struct trace_record *, const struct trace_reply *, bool loops_full,
-    bool in_gss);
+struct verdict trace_judge(
+    const struct trace_record *, const struct trace_reply *, bool loops_full, bool in_gss);
 
 /* Is this reply a loop? Earlier replies are those before it in the leg, or,
  * with by_ttl, those with a lower TTL. */
 bool trace_is_loop(const struct trace_leg *, uint16_t reply, bool by_ttl);
-
-bool trace_hop_answered(const struct trace_leg *, uint8_t ttl);
 
 /* Has the gap limit been reached with this hop? No hop below first counts. */
 bool trace_gap_reached(const struct trace_record *, uint8_t first, uint8_t ttl);

@@ -37,7 +37,8 @@ reverse_name(const struct addr *a, char ret[DNS_NAME_MAX])
 	size_t n = 0;
 
 	if (a->family == ADDR_IP4) {
-		(void)snprintf(ret, DNS_NAME_MAX, "%u.%u.%u.%u.in-addr.arpa", a->b[3], a->b[2], a->b[1], a->b[0]);
+		(void)snprintf(
+		    ret, DNS_NAME_MAX, "%u.%u.%u.%u.in-addr.arpa", a->b[3], a->b[2], a->b[1], a->b[0]);
 		return 0;
 	}
 	if (a->family != ADDR_IP6)
@@ -162,7 +163,7 @@ answers(struct msg *m, const struct addr *asked)
 	char want[DNS_NAME_MAX], name[DNS_NAME_MAX];
 
 	return reverse_name(asked, want) == 0 && take_name(m, name) && rd_u16(&m->r) == TYPE_PTR &&
-	    rd_u16(&m->r) == CLASS_IN && strcasecmp(name, want) == 0;
+	       rd_u16(&m->r) == CLASS_IN && strcasecmp(name, want) == 0;
 }
 
 /* The first PTR record. There may be CNAMEs before it (RFC 2317), so its owner
@@ -190,7 +191,8 @@ find_ptr(struct msg *m, uint16_t count, char ret[DNS_NAME_MAX])
 }
 
 int
-dns_ptr_answer(const uint8_t *bytes, size_t len, uint16_t id, const struct addr *asked, char ret[DNS_NAME_MAX])
+dns_ptr_answer(
+    const uint8_t *bytes, size_t len, uint16_t id, const struct addr *asked, char ret[DNS_NAME_MAX])
 {
 	struct msg m = { bytes, len, { NULL, NULL, false } };
 	uint16_t got_id, flags, questions, count;

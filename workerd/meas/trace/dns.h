@@ -20,7 +20,7 @@ size_t dns_ptr_query(uint8_t *buf, size_t cap, uint16_t id, const struct addr *)
  * question; -ENOENT when it says that there is no name; -EBADMSG. Bytes that
  * are not printable become '?'.
  */
-int dns_ptr_answer(const uint8_t *bytes, size_t len, uint16_t id, const struct addr *asked,
-    char ret[DNS_NAME_MAX]);
+int dns_ptr_answer(
+    const uint8_t *bytes, size_t len, uint16_t id, const struct addr *asked, char ret[DNS_NAME_MAX]);
 
 #endif

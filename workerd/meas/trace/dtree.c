@@ -17,7 +17,7 @@ struct dtree {
 	struct stopset *lss;  /* shared; NULL: none */
 	struct addr_set mine; /* what this trace has added to lss */
 	bool noback;
-	bool begun; /* a first hop was found */
+	bool begun;      /* a first hop was found */
 	uint16_t astray; /* probes of visits that were too deep, and are forgotten */
 };
 

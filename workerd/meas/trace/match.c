@@ -37,9 +37,9 @@ trace_locate(struct trace *t, uint16_t index, uint16_t *ret_place)
 		index = (uint16_t)(index - leg->probe_count);
 		if (t->rec.rare == NULL)
 			return NULL;
-		leg = t->rec.rare->lastditch != NULL ? t->rec.rare->lastditch :
-		    t->rec.rare->pmtud != NULL	     ? &t->rec.rare->pmtud->leg :
-						       NULL;
+		leg = t->rec.rare->lastditch != NULL ? t->rec.rare->lastditch
+		      : t->rec.rare->pmtud != NULL   ? &t->rec.rare->pmtud->leg
+						     : NULL;
 		if (leg == NULL || index >= leg->probe_count)
 			return NULL;
 	}

@@ -9,8 +9,32 @@
 
 /* MTUs that links are known to have, ascending. */
 static const uint16_t common_mtus[] = {
-	68, 296, 508, 512, 544, 552, 576, 1006, 1280, 1454, 1480, 1492, 1500, 1514, 1536, 2002, 2048, 4352, 4464,
-	4470, 8166, 9000, 9192, 16110, 17914, 65535,
+	68,
+	296,
+	508,
+	512,
+	544,
+	552,
+	576,
+	1006,
+	1280,
+	1454,
+	1480,
+	1492,
+	1500,
+	1514,
+	1536,
+	2002,
+	2048,
+	4352,
+	4464,
+	4470,
+	8166,
+	9000,
+	9192,
+	16110,
+	17914,
+	65535,
 };
 #define MTU_COUNT (sizeof(common_mtus) / sizeof(common_mtus[0]))
 
@@ -54,7 +78,7 @@ mtu_first_guess(uint16_t upper)
 uint16_t
 mtu_next_guess(uint16_t lower, uint16_t upper)
 {
-	uint16_t above = entry_above(lower), below = entry_below(upper);
+	uint16_t above = entry_above(lower);
 
 	if (upper <= lower + 1)
 		return 0;
@@ -62,7 +86,5 @@ mtu_next_guess(uint16_t lower, uint16_t upper)
 		return (uint16_t)(lower + 1);
 	if (above != 0 && above < upper)
 		return above;
-	if (is_entry(upper) && lower < below)
-		return below;
 	return (uint16_t)(lower + (upper - lower) / 2);
 }

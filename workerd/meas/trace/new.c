@@ -47,8 +47,10 @@ flags_of(const struct trace_opts *o)
 		uint32_t word;
 		uint16_t flag;
 	} by_word[] = {
-		{ TRACE_O_BACK, TRACE_FLAG_BACK }, { TRACE_O_CONSTPAYLOAD, TRACE_FLAG_CONSTPAYLOAD },
-		{ TRACE_O_DL, TRACE_FLAG_DL }, { TRACE_O_PTR, TRACE_FLAG_PTR },
+		{ TRACE_O_BACK, TRACE_FLAG_BACK },
+		{ TRACE_O_CONSTPAYLOAD, TRACE_FLAG_CONSTPAYLOAD },
+		{ TRACE_O_DL, TRACE_FLAG_DL },
+		{ TRACE_O_PTR, TRACE_FLAG_PTR },
 		{ TRACE_O_RAW, TRACE_FLAG_RAW },
 	};
 	unsigned int flags = 0;
@@ -112,7 +114,7 @@ static int
 set_payload(struct trace *t, const struct arg_str *text, int32_t *ret_len, struct errbuf *err)
 {
 	bool fudge = (t->rec.method == TRACE_UDP_PARIS && (t->rec.flags & TRACE_FLAG_CONSTPAYLOAD) == 0) ||
-	    t->rec.method == TRACE_ICMP_PARIS;
+		     t->rec.method == TRACE_ICMP_PARIS;
 	struct trace_more *m;
 	uint32_t len;
 
@@ -125,10 +127,11 @@ set_payload(struct trace *t, const struct arg_str *text, int32_t *ret_len, struc
 	if (m->payload == NULL)
 		return -ENOMEM;
 	if (strnum_hex(text->p, m->payload, TRACE_PAYLOAD_MAX, &len) != 0 || len == 0)
-		return errbuf_set(err, -EINVAL, "-p failed: payload must be 1 - %d bytes as pairs of hex digits",
-		    TRACE_PAYLOAD_MAX);
+		return errbuf_set(err, -EINVAL,
+		    "-p failed: payload must be 1 - %d bytes as pairs of hex digits", TRACE_PAYLOAD_MAX);
 	if (fudge && len < 2)
-		return errbuf_set(err, -EINVAL, "-p failed: payload must be at least 2 bytes with paris methods");
+		return errbuf_set(
+		    err, -EINVAL, "-p failed: payload must be at least 2 bytes with paris methods");
 	m->payload_len = (uint16_t)len;
 	*ret_len = (int32_t)len;
 	return 0;

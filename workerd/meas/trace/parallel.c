@@ -13,18 +13,18 @@
 
 struct par_hop {
 	nsec_t deadline; /* mono: of the probe that is out; 0: none is */
-	nsec_t next_ok;	 /* mono: -H allows the next from then on */
-	uint16_t last;	 /* probe that is out */
+	nsec_t next_ok;  /* mono: -H allows the next from then on */
+	uint16_t last;   /* probe that is out */
 	uint8_t sent;
 	bool answered;
 };
 
 struct parallel {
 	struct par_hop hop[256]; /* by TTL */
-	uint8_t first, last;	 /* TTLs to be probed */
-	uint8_t edge;		 /* the last TTL opened; beyond the first: none yet */
-	uint8_t ceiling;	 /* nothing beyond can matter: this TTL ended the path */
-	uint8_t settled;	 /* forward: hops up to this one are judged */
+	uint8_t first, last;     /* TTLs to be probed */
+	uint8_t edge;            /* the last TTL opened; beyond the first: none yet */
+	uint8_t ceiling;         /* nothing beyond can matter: this TTL ended the path */
+	uint8_t settled;         /* forward: hops up to this one are judged */
 	uint8_t loops;
 	bool back;
 	bool ending; /* the verdict is in t->stop; waiting for what is out */

@@ -18,21 +18,21 @@
 #define NO_REPLY TRACE_NOTE_NO_REPLY
 
 enum pmtud_phase {
-	SEEK,	/* does size reach the end? */
+	SEEK,   /* does size reach the end? */
 	SEARCH, /* between lower and upper, for the MTU of the last note */
-	HOPS,	/* which hop still answers probes of this size? */
+	HOPS,   /* which hop still answers probes of this size? */
 };
 
 struct pmtud {
 	uint8_t phase;
 	uint8_t ttl; /* of the probe */
 	uint8_t attempt;
-	bool lower_reaches; /* a probe of size lower got to the end */
-	uint16_t size;	    /* of the probe */
-	uint16_t floor;	    /* known to reach the end */
-	uint16_t lower;	    /* the last size that got past; 0: none known yet */
-	uint16_t upper;	    /* the smallest that did not */
-	int16_t low, high;  /* in ttls: hops that may still be the last to answer */
+	bool lower_reaches;  /* a probe of size lower got to the end */
+	uint16_t size;       /* of the probe */
+	uint16_t floor;      /* known to reach the end */
+	uint16_t lower;      /* the last size that got past; 0: none known yet */
+	uint16_t upper;      /* the smallest that did not */
+	int16_t low, high;   /* in ttls: hops that may still be the last to answer */
 	uint16_t last_reply; /* of the furthest hop that answered, or NO_REPLY */
 	uint8_t ttl_count;
 	uint8_t ttls[255]; /* that answered in the trace, ascending */

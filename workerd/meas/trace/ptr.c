@@ -61,7 +61,8 @@ collect(struct trace *t, struct ptr *p, const struct trace_leg *leg)
 
 		if (has(p, a))
 			continue;
-		p->entry[p->count++] = (struct ptr_entry){ .addr = *a, .id = (uint16_t)task_random(&t->meas.task) };
+		p->entry[p->count++] =
+		    (struct ptr_entry){ .addr = *a, .id = (uint16_t)task_random(&t->meas.task) };
 	}
 	p->open = p->count;
 }
@@ -95,8 +96,9 @@ static int
 prepare(struct trace *t, struct ptr *p)
 {
 	const struct addr *server = task_nameserver(&t->meas.task);
-	struct claim c = { .remote = *server, .proto = IPPROTO_UDP, .remote_lo = DNS_PORT,
-		.remote_hi = DNS_PORT };
+	struct claim c = {
+		.remote = *server, .proto = IPPROTO_UDP, .remote_lo = DNS_PORT, .remote_hi = DNS_PORT
+	};
 	struct route route;
 	int rc = task_route(&t->meas.task, server, NULL, &route);
 

@@ -58,8 +58,12 @@ trace_note_reply(struct trace *t, struct trace_leg *leg, uint16_t probe, const s
 
 	if (tr == NULL)
 		return -ENOMEM;
-	*tr = (struct trace_reply){ .from = p->src, .ttl = p->ttl, .tos = p->tos, .probe = probe,
-		.size = p->ip_len, .flags = TRACE_REPLY_TTL | TRACE_REPLY_DLRX };
+	*tr = (struct trace_reply){ .from = p->src,
+		.ttl = p->ttl,
+		.tos = p->tos,
+		.probe = probe,
+		.size = p->ip_len,
+		.flags = TRACE_REPLY_TTL | TRACE_REPLY_DLRX };
 	/* a late end may have cut the hops below this one */
 	if (leg == &t->rec.leg && tp->ttl > t->rec.hop_count)
 		t->rec.hop_count = tp->ttl;

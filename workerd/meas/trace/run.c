@@ -58,8 +58,7 @@ wants_pmtud(const struct trace *t)
 static bool
 wants_ptr(const struct trace *t)
 {
-	return (t->rec.flags & TRACE_FLAG_PTR) != 0 && t->rec.leg.reply_count > 0 &&
-	    task_nameserver(&t->meas.task)->family != ADDR_NONE;
+	return (t->rec.flags & TRACE_FLAG_PTR) != 0 && task_nameserver(&t->meas.task)->family != ADDR_NONE;
 }
 
 static bool
@@ -73,8 +72,11 @@ static const struct {
 	enum trace_state state;
 	bool (*wanted)(const struct trace *);
 } later[] = {
-	{ TR_BACK, dtree_wants_back }, { TR_LASTDITCH, wants_lastditch }, { TR_PMTUD, wants_pmtud },
-	{ TR_PTR, wants_ptr }, { TR_DONE, always },
+	{ TR_BACK, dtree_wants_back },
+	{ TR_LASTDITCH, wants_lastditch },
+	{ TR_PMTUD, wants_pmtud },
+	{ TR_PTR, wants_ptr },
+	{ TR_DONE, always },
 };
 
 void

@@ -13,8 +13,8 @@
 #define UDP_OR_ICMP_HDR 8
 #define TCP_HDR 20
 #define COUNTER_BYTES 4 /* with -o, the first of the payload */
-#define FUDGE_BYTES 2	/* that make the checksum what it is to be */
-#define PAYLOAD4 16	/* without -p */
+#define FUDGE_BYTES 2   /* that make the checksum what it is to be */
+#define PAYLOAD4 16     /* without -p */
 #define PAYLOAD6 12
 #define ICMP4_ECHO 8
 #define ICMP6_ECHO 128
@@ -44,7 +44,7 @@ static bool
 alters_payload(const struct trace_record *rec)
 {
 	return rec->method == TRACE_ICMP_PARIS ||
-	    (rec->method == TRACE_UDP_PARIS && (rec->flags & TRACE_FLAG_CONSTPAYLOAD) == 0);
+	       (rec->method == TRACE_UDP_PARIS && (rec->flags & TRACE_FLAG_CONSTPAYLOAD) == 0);
 }
 
 uint16_t

@@ -9,7 +9,7 @@
 /* A set of addresses: open addressing, grows up to max. */
 struct addr_set {
 	struct addr *slot; /* family NONE: free */
-	uint32_t cap;	   /* a power of two, or 0 */
+	uint32_t cap;      /* a power of two, or 0 */
 	uint32_t count;
 	uint32_t max;
 };

@@ -55,7 +55,7 @@ struct trace_more {
 	uint8_t *pad; /* payload of the probe being built, when it is not all zeros */
 	uint32_t pad_cap;
 	uint8_t progress_every; /* -y; 0: never */
-	nsec_t hop_spacing;	/* -H */
+	nsec_t hop_spacing;     /* -H */
 	struct dtree *dtree;
 	struct parallel *parallel;
 	struct pmtud *pmtud;
@@ -66,15 +66,15 @@ struct trace {
 	struct meas meas; /* first */
 	struct trace_record rec;
 	struct trace_more *more; /* NULL in most traces */
-	nsec_t next_probe;	 /* mono: -W forbids a probe before */
-	uint8_t state;		 /* enum trace_state */
-	uint8_t ttl;		 /* hop under test */
-	uint8_t attempt;	 /* probes sent in this visit to it */
-	uint8_t loops;		 /* found so far */
-	uint8_t stop;		 /* TRACE_STOP_*: waits for the hop's other attempts */
+	nsec_t next_probe;       /* mono: -W forbids a probe before */
+	uint8_t state;           /* enum trace_state */
+	uint8_t ttl;             /* hop under test */
+	uint8_t attempt;         /* probes sent in this visit to it */
+	uint8_t loops;           /* found so far */
+	uint8_t stop;            /* TRACE_STOP_*: waits for the hop's other attempts */
 	uint8_t stop_data;
-	bool spacing;	  /* the deadline is -W's, not a reply's */
-	bool choose_port; /* -s 0 */
+	bool spacing;      /* the deadline is -W's, not a reply's */
+	bool choose_port;  /* -s 0 */
 	bool default_csum; /* icmp-paris without -d */
 };
 
@@ -183,8 +183,8 @@ void ptr_timeout(struct trace *, const struct instant *now);
 
 /* args.c, new.c */
 extern const struct arg_spec trace_args[];
-int trace_parse(const struct meas_type *, struct meas_env *, const char *text, struct meas **ret,
-    struct errbuf *reterr);
+int trace_parse(
+    const struct meas_type *, struct meas_env *, const char *text, struct meas **ret, struct errbuf *reterr);
 void trace_free(struct meas *);
 struct trace_more *trace_more(struct trace *); /* made on first use; NULL without memory */
 
