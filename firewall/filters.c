@@ -13,7 +13,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define PORTS_BYTES (3 * 65536)
+#define PORTS (3 * 65536)
+#define PORT_STRIDE 8 /* the kernel rounds a value up to eight bytes */
+#define PORTS_BYTES ((size_t)PORTS * PORT_STRIDE)
 #define BASE_TCP 0
 #define BASE_UDP 65536
 #define BASE_ICMP (2 * 65536)
@@ -39,6 +41,7 @@ struct row {
 /* r6: packet; r7: a value; r8: offset of what is read next; r9: protocol, then
  * base in the port map. The stack holds a copy of the header at hand. */
 #define BUF (-48)
+#define KEY (-52)
 #define R(n) BPF_REG_##n
 #define I(op, d, s, o, k) { { .code = (op), .dst_reg = (d), .src_reg = (s), .off = (o), .imm = (k) }, NEXT, NEXT }
 #define JUMP(op, d, k, l) { { .code = BPF_JMP | (op) | BPF_K, .dst_reg = (d), .imm = (k) }, l, NEXT }
@@ -118,8 +121,12 @@ static const struct row program[] = {
 	AT(L_UDP), ADDK(R(8), 2), AT(L_QUDP), SET(R(9), BASE_UDP), GOTO(L_LOOKUP),
 	AT(L_ID), ADDK(R(8), 4), AT(L_QID), SET(R(9), BASE_ICMP),
 	AT(L_LOOKUP), LOAD(2), HALF(R(7), 0), ADD(R(7), R(9)),
-	I(BPF_LD | BPF_IMM | BPF_DW, R(1), BPF_PSEUDO_MAP_VALUE, 0, 0), I(0, 0, 0, 0, 0),
-	ADD(R(1), R(7)), I(BPF_LDX | BPF_MEM | BPF_B, R(1), R(1), 0, 0), JEQ(R(1), 0, L_DROP), RETURN(SNAP_IN),
+	/* By the helper: reckoning with the map's address takes one privilege
+	 * more, CAP_PERFMON. */
+	I(BPF_STX | BPF_MEM | BPF_W, R(10), R(7), KEY, 0), MOV(R(2), R(10)), ADDK(R(2), KEY),
+	I(BPF_LD | BPF_IMM | BPF_DW, R(1), BPF_PSEUDO_MAP_FD, 0, 0), I(0, 0, 0, 0, 0),
+	I(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_map_lookup_elem), JEQ(R(0), 0, L_DROP),
+	I(BPF_LDX | BPF_MEM | BPF_B, R(1), R(0), 0, 0), JEQ(R(1), 0, L_DROP), RETURN(SNAP_IN),
 	AT(L_DROP), RETURN(0),
 };
 
@@ -190,8 +197,8 @@ filter_init(struct filter *f, uint32_t mark_tx, struct errbuf *reterr)
 	void *ports;
 
 	attr.key_size = 4;
-	attr.value_size = PORTS_BYTES;
-	attr.max_entries = 1;
+	attr.value_size = 1;
+	attr.max_entries = PORTS;
 	attr.map_flags = BPF_F_MMAPABLE;
 	map_fd = bpf(BPF_MAP_CREATE, &attr, "port map", reterr);
 	if (map_fd < 0)
@@ -208,7 +215,7 @@ filter_init(struct filter *f, uint32_t mark_tx, struct errbuf *reterr)
 void
 filter_port_set(struct filter *f, const struct pp_port *of, bool on)
 {
-	f->ports[(of->proto - 1) * 65536 + of->port] = on;
+	f->ports[((of->proto - 1) * 65536 + of->port) * PORT_STRIDE] = on;
 }
 
 static int

@@ -15,7 +15,7 @@
  */
 struct filter {
 	int prog_fd;
-	volatile uint8_t *ports; /* [pp_proto - 1][65536], 1: reserved */
+	volatile uint8_t *ports; /* [pp_proto - 1][65536], eight bytes each; 1: reserved */
 };
 
 int filter_init(struct filter *, uint32_t mark_tx, struct errbuf *reterr);

@@ -7,11 +7,12 @@ import random
 import signal
 import socket
 import struct
+import subprocess
 import time
 
 import pytest
 
-from boundary import (FAR4, FAR6, HOSTILE, INSIDE, NEAR4, NEAR6, build, far_send,  # noqa: F401 (fixtures)
+from boundary import (FAR4, FAR6, HOSTILE, INSIDE, NEAR4, NEAR6, PRIVD, build, far_send,  # noqa: F401 (fixtures)
                       hostile, inside, net, pair_of, quiet, run)
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: sudo ./start test")
@@ -111,6 +112,7 @@ def test_descriptors_of_privd_stay_as_many(quiet):
         before = len(os.listdir("/proc/%d/fd" % pid))
         assert it.do("all(os.close(ask(ECHO, n)[2]) is None for n in range(2000))", 60) is True
         assert it.do("[os.close(ask(RAW, 1)[2]) for n in range(16)]")
+        assert it.do("ask(HELLO, 1)")[0] == 0  # served after the last answer's own copy was closed
         assert len(os.listdir("/proc/%d/fd" % pid)) == before
 
 
@@ -256,6 +258,168 @@ def test_an_owned_table_cannot_be_flushed(net, hostile):
     run("ip", "netns", "exec", net.near, "nft", "flush", "ruleset", check=False)
     assert "inet vantage" in net.table()
     assert hostile.do("send('raw4', ip4('192.0.2.77', %r), %r)" % (FAR4, FAR4)) == errno.EPERM
+
+
+# --- started by a service manager ---
+
+PEER = """
+import socket, struct, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+s.connect(sys.argv[1])
+for line in sys.stdin:
+    words = eval(line)
+    try:
+        s.send(struct.pack("!%dI" % len(words), *words))
+        data = s.recv(100)
+    except OSError as e:
+        data = b""
+    print(list(struct.unpack("!%dI" % (len(data) // 4), data)) if data else "end", flush=True)
+"""
+HELLO, RESERVE = 1, 8
+
+
+class Peer:
+    """Somebody who connects to privd's socket, as a user."""
+
+    def __init__(self, path, user):
+        self.proc = subprocess.Popen(["/usr/bin/python3", "-c", PEER, path], user=user, group="vantage", extra_groups=[],
+                                     stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def ask(self, *words):
+        self.proc.stdin.write("%r\n" % (words,))
+        self.proc.stdin.flush()
+        line = self.proc.stdout.readline().strip()
+        return line if line == "end" else eval(line)
+
+    def close(self):
+        self.proc.stdin.close()
+        self.proc.wait(10)
+        self.proc.stdout.close()
+
+
+@pytest.fixture
+def activated(quiet, tmp_path):
+    """privd as its unit starts it: never root, three ambient capabilities, a
+    listening socket on descriptor 3."""
+    tmp_path.chmod(0o755)
+    for parent in list(tmp_path.parents)[:3]:
+        if parent != pathlib.Path("/tmp"):
+            parent.chmod(0o755)
+    path = str(tmp_path / "privd.sock")
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    listening.bind(path)
+    os.chmod(path, 0o666)
+    listening.listen(8)
+    caps = "-all,+net_raw,+net_admin,+bpf"
+    script = ("exec 3<&%d; LISTEN_FDS=1 LISTEN_PID=$$ exec ip netns exec %s setpriv --reuid vantage-priv --regid "
+              "vantage-priv --clear-groups --inh-caps %s --ambient-caps %s --bounding-set %s --no-new-privs %s"
+              % (listening.fileno(), quiet.near, caps, caps, caps, PRIVD))
+    log = open(tmp_path / "log", "w+")
+    proc = subprocess.Popen(["bash", "-c", script], pass_fds=[listening.fileno()], stderr=log)
+    listening.close()
+    yield proc, path, lambda: (tmp_path / "log").read_text()
+    proc.terminate()
+    assert proc.wait(10) == 0, (tmp_path / "log").read_text()
+    log.close()
+    assert "vantage" not in quiet.table()
+
+
+def test_one_worker_after_the_other_and_nobody_else(activated):
+    proc, path, said = activated
+    stranger = Peer(path, "nobody")
+    assert stranger.ask(HELLO, 1) == "end"
+    stranger.close()
+    first = Peer(path, "vantage")
+    assert first.ask(HELLO, 1)[:2] == [HELLO, 0]
+    assert first.ask(RESERVE, 2, 41500) == [RESERVE, 0]
+    second = Peer(path, "vantage")
+    assert second.ask(HELLO, 1) == "end"
+    second.close()
+    assert first.ask(HELLO, 1)[1] == 0
+    with_holds = len(os.listdir("/proc/%d/fd" % proc.pid))
+    first.close()
+    third = Peer(path, "vantage")
+    assert third.ask(HELLO, 1)[:2] == [HELLO, 0]
+    assert len(os.listdir("/proc/%d/fd" % proc.pid)) == with_holds - 1  # the hold went with its worker
+    assert third.ask(RESERVE, 2, 41500) == [RESERVE, 0]
+    assert third.ask(99) == "end"
+    third.close()
+    fourth = Peer(path, "vantage")
+    assert fourth.ask(HELLO, 1)[1] == 0
+    fourth.close()
+    assert "refused a peer of uid" in said() and "refused a second worker" in said()
+
+
+def test_activated_privd_keeps_two_capabilities_of_three(activated):
+    proc, path, _ = activated
+    peer = Peer(path, "vantage")
+    assert peer.ask(HELLO, 1)[1] == 0
+    status = status_of(proc.pid)
+    assert int(status["CapPrm"], 16) == int(status["CapEff"], 16) == (1 << 12 | 1 << 13)
+    assert int(status["CapAmb"], 16) == int(status["CapInh"], 16) == 0
+    assert status["Seccomp"] == "2" and "0" not in status["Uid"].split()
+    peer.close()
+
+
+def test_without_root_and_manager_it_says_what_to_do():
+    done = subprocess.run([PRIVD, "--foreground"], user="nobody", group="nogroup", capture_output=True, text=True)
+    assert done.returncode == 77
+    assert "as root, or by systemd" in done.stderr
+
+
+@pytest.mark.parametrize("words", [["--no-such"], ["extra"], ["--client-fd", "99"], ["--client-fd", "x"], ["-c"]])
+def test_bad_usage_is_64(words):
+    assert subprocess.run([PRIVD, *words], capture_output=True).returncode == 64
+
+
+@pytest.mark.parametrize("line, where", [("max-pps 0", ":1:9"), ("nonsense 1", ":1:1"), ("port udp/99999", ":1:6"),
+                                         ("user no-such-user", "no user 'no-such-user'")])
+def test_bad_configuration_is_78(tmp_path, line, where):
+    path = tmp_path / "conf"
+    path.write_text(line + "\n")
+    done = subprocess.run([PRIVD, "-f", "-c", str(path)], capture_output=True, text=True)
+    assert done.returncode == 78 and where in done.stderr
+
+
+def test_configured_port_is_handed_over_and_ruled(quiet, tmp_path):
+    conf = tmp_path / "conf"
+    conf.write_text("port udp/133\nport tcp/133\n")
+    with pair_of(quiet, HOSTILE, "-c", str(conf)) as it:
+        assert it.do("take('udp', PORT, 2, 133), take('tcp', PORT, 1, 133)") == [0, 0]
+        assert it.do("ask(PORT, 2, 134)")[0] == errno.EACCES
+        with inside(quiet.far), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.settimeout(3)
+            s.sendto(b"help\0", (NEAR4, 133))
+            assert it.do("(lambda got: fds['udp'].sendto(got[0].upper(), got[1]))"
+                         "((select.select([fds['udp']], [], [], 3), fds['udp'].recvfrom(100))[1])") == 5
+            assert s.recv(100) == b"HELP\0"
+        assert it.do("try_call(lambda: fds['udp'].sendto(b'x', ('::ffff:127.0.0.1', 9)))") == errno.EPERM
+
+
+def test_detached_start_returns_when_it_is_ready(quiet, tmp_path):
+    sock = str(tmp_path / "run" / "c.sock")
+    worker = tmp_path / "worker.py"
+    worker.write_text("#!/usr/bin/python3\nimport socket\nsocket.socket(fileno=3).recv(1)\n")
+    worker.chmod(0o755)
+    done = subprocess.run(["ip", "netns", "exec", quiet.near, PRIVD, "--workerd", str(worker), "-U", sock], timeout=20,
+                          stderr=subprocess.DEVNULL)
+    assert done.returncode == 0
+    assert "inet vantage" in quiet.table() and os.path.exists(sock)
+    pids = [int(p) for p in os.listdir("/proc") if p.isdigit() and is_privd_with(p, sock)]
+    assert len(pids) == 1
+    os.kill(pids[0], signal.SIGTERM)
+    deadline = time.monotonic() + 10
+    while "vantage" in quiet.table() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert "vantage" not in quiet.table() and not os.path.exists(sock)
+
+
+def is_privd_with(pid, word):
+    try:
+        words = pathlib.Path("/proc/%s/cmdline" % pid).read_bytes().decode(errors="replace").split("\0")
+    except OSError:
+        return False
+    return words[0] == PRIVD and word in words
 
 
 # --- inside the real sandbox ---
