@@ -140,20 +140,33 @@ gap_needs_as_many_hops(void **state)
 static void
 quota_grows_with_interfaces(void **state)
 {
-	static const uint8_t ttls[] = { 1, 2, 2, 2 };
-	static const char *const from[] = { "192.0.2.9", "192.0.2.2", "192.0.2.3", "192.0.2.2" };
 	struct trace_record rec = record(TRACE_UDP, "192.0.2.9", 0);
 
-	leg_of(&rec.leg, ttls, from, 4);
 	rec.attempts = 7;
 	assert_int_equal(trace_quota(&rec, 2), 7);
 	rec.confidence = 95;
+	assert_int_equal(trace_quota(&rec, 0), 6);
 	assert_int_equal(trace_quota(&rec, 1), 6);
 	assert_int_equal(trace_quota(&rec, 2), 11);
-	assert_int_equal(trace_quota(&rec, 3), 6);
+	assert_int_equal(trace_quota(&rec, 200), 152);
 	rec.confidence = 99;
 	assert_int_equal(trace_quota(&rec, 2), 15);
-	trace_record_fini(&rec);
+	assert_int_equal(trace_quota(&rec, 200), 192);
+	(void)state;
+}
+
+static void
+an_interface_is_new_once_for_each_hop(void **state)
+{
+	static const uint8_t ttls[] = { 1, 2, 2, 2, 1 };
+	static const char *const from[] = { "192.0.2.1", "192.0.2.1", "192.0.2.3", "192.0.2.1", "192.0.2.3" };
+	static const bool want[] = { true, true, true, false, true };
+	struct trace_leg leg;
+
+	leg_of(&leg, ttls, from, 5);
+	for (uint16_t i = 0; i < 5; i++)
+		assert_int_equal(trace_is_new_interface(&leg, i), want[i]);
+	trace_leg_fini(&leg);
 	(void)state;
 }
 
@@ -255,6 +268,7 @@ main(void)
 		cmocka_unit_test(loops_are_far_and_new),
 		cmocka_unit_test(gap_needs_as_many_hops),
 		cmocka_unit_test(quota_grows_with_interfaces),
+		cmocka_unit_test(an_interface_is_new_once_for_each_hop),
 		cmocka_unit_test(stopping_points_are_the_published_ones),
 		cmocka_unit_test(first_guess_is_ethernet_then_tunnel_then_the_table),
 		cmocka_unit_test(next_guess_follows_the_table),

@@ -121,6 +121,14 @@ apart(uint8_t a, uint8_t b)
 	return a > b ? a - b > 1 : b - a > 1;
 }
 
+static bool
+same_router(const struct trace_reply *a, const struct trace_reply *b)
+{
+	return addr_equal(&a->from, &b->from) && reply_kind(b) == REPLY_EXCEEDED;
+}
+
+/* Backwards, since other replies of the same hop are near: a trace may have
+ * tens of thousands. */
 bool
 trace_is_loop(const struct trace_leg *leg, uint16_t reply, bool by_ttl)
 {
@@ -130,18 +138,32 @@ trace_is_loop(const struct trace_leg *leg, uint16_t reply, bool by_ttl)
 
 	if (reply_kind(r) != REPLY_EXCEEDED)
 		return false;
-	for (uint16_t i = 0; i < leg->reply_count; i++) {
-		const struct trace_reply *o = &leg->replies[i];
+	for (uint16_t i = reply; i-- > 0;) {
 		uint8_t ottl = ttl_of(leg, i);
 
-		if (!addr_equal(&o->from, &r->from) || reply_kind(o) != REPLY_EXCEEDED)
+		if (!same_router(r, &leg->replies[i]))
 			continue;
-		if (ottl == ttl && i < reply)
+		if (ottl == ttl)
 			return false; /* judged once for each hop */
-		if (apart(ottl, ttl) && (by_ttl ? ottl < ttl : i < reply))
+		if (apart(ottl, ttl) && (!by_ttl || ottl < ttl))
 			found = true;
 	}
+	for (uint16_t i = (uint16_t)(reply + 1); by_ttl && !found && i < leg->reply_count; i++)
+		found =
+		    ttl_of(leg, i) < ttl && apart(ttl_of(leg, i), ttl) && same_router(r, &leg->replies[i]);
 	return found;
+}
+
+bool
+trace_is_new_interface(const struct trace_leg *leg, uint16_t reply)
+{
+	uint8_t ttl = ttl_of(leg, reply);
+
+	for (uint16_t i = reply; i-- > 0;) {
+		if (ttl_of(leg, i) == ttl && addr_equal(&leg->replies[i].from, &leg->replies[reply].from))
+			return false;
+	}
+	return true;
 }
 
 bool
@@ -167,34 +189,13 @@ trace_wants_all(const struct trace_record *rec)
 	return rec->confidence != 0 || (rec->flags & TRACE_FLAG_ALLATTEMPTS) != 0;
 }
 
-/* Different addresses that have answered for this hop. */
-static uint32_t
-count_interfaces(const struct trace_leg *leg, uint8_t ttl)
-{
-	uint32_t count = 0;
-
-	for (uint16_t i = 0; i < leg->reply_count; i++) {
-		bool seen = false;
-
-		if (ttl_of(leg, i) != ttl)
-			continue;
-		for (uint16_t j = 0; j < i && !seen; j++)
-			seen =
-			    ttl_of(leg, j) == ttl && addr_equal(&leg->replies[j].from, &leg->replies[i].from);
-		if (!seen)
-			count++;
-	}
-	return count;
-}
-
 uint8_t
-trace_quota(const struct trace_record *rec, uint8_t ttl)
+trace_quota(const struct trace_record *rec, uint32_t interfaces)
 {
-	uint32_t n;
+	uint32_t n = interfaces + 1;
 
 	if (rec->confidence == 0)
 		return rec->attempts;
-	n = count_interfaces(&rec->leg, ttl) + 1;
 	return (uint8_t)stopping_point(rec->confidence, n > CONFIDENCE_N_MAX ? CONFIDENCE_N_MAX : n);
 }
 

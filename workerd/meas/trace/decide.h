@@ -38,9 +38,11 @@ bool trace_is_loop(const struct trace_leg *, uint16_t reply, bool by_ttl);
 /* Has the gap limit been reached with this hop? No hop below first counts. */
 bool trace_gap_reached(const struct trace_record *, uint8_t first, uint8_t ttl);
 
-/* Probes to send to a hop, as things stand; the caller stops at the first
- * reply unless trace_wants_all. */
-uint8_t trace_quota(const struct trace_record *, uint8_t ttl);
+/* Probes to send to a hop that has shown so many interfaces; the caller stops
+ * at the first reply unless trace_wants_all. */
+uint8_t trace_quota(const struct trace_record *, uint32_t interfaces);
+/* Is this the first reply of its hop from its address? */
+bool trace_is_new_interface(const struct trace_leg *, uint16_t reply);
 bool trace_wants_all(const struct trace_record *);
 
 /* Does path MTU discovery make sense after this end? */

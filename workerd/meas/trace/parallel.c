@@ -16,6 +16,7 @@ struct par_hop {
 	nsec_t next_ok;  /* mono: -H allows the next from then on */
 	uint16_t last;   /* probe that is out */
 	uint8_t sent;
+	uint8_t interfaces; /* counted with -c */
 	bool answered;
 };
 
@@ -52,7 +53,7 @@ hop_over(const struct trace *t, uint8_t ttl)
 
 	if (h->answered && !trace_wants_all(&t->rec))
 		return true;
-	return h->deadline == 0 && h->sent > 0 && h->sent >= trace_quota(&t->rec, ttl);
+	return h->deadline == 0 && h->sent > 0 && h->sent >= trace_quota(&t->rec, h->interfaces);
 }
 
 static bool
@@ -312,6 +313,8 @@ parallel_reply(struct trace *t, struct trace_leg *leg, uint16_t reply, const str
 
 	leg->probes[r->probe].flags &= (uint8_t)~TRACE_PROBE_PENDING;
 	h->answered = true;
+	if (t->rec.confidence != 0 && h->interfaces < UINT8_MAX && trace_is_new_interface(leg, reply))
+		h->interfaces++;
 	if (h->deadline != 0 && (h->last == r->probe || !trace_wants_all(&t->rec)))
 		h->deadline = 0;
 	if (v.reason != TRACE_STOP_NONE && !p->back && !p->ending) {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "workerd/meas/trace/dns.h"
+#include "workerd/meas/trace/stopset.h"
 #include "workerd/meas/trace/trace.h"
 
 /*
@@ -43,24 +44,16 @@ ptr_free(struct ptr *p)
 
 /* ---- who is to be asked about ---- */
 
-static bool
-has(const struct ptr *p, const struct addr *a)
-{
-	for (uint16_t i = 0; i < p->count; i++) {
-		if (addr_equal(&p->entry[i].addr, a))
-			return true;
-	}
-	return false;
-}
-
 static void
-collect(struct trace *t, struct ptr *p, const struct trace_leg *leg)
+collect(struct trace *t, struct addr_set *seen, const struct trace_leg *leg)
 {
-	for (uint16_t i = 0; i < leg->reply_count && p->count < NAMES_MAX; i++) {
+	struct ptr *p = t->more->ptr;
+
+	for (uint16_t i = 0; i < leg->reply_count; i++) {
 		const struct addr *a = &leg->replies[i].from;
 
-		if (has(p, a))
-			continue;
+		if (addr_set_add(seen, a) != 0)
+			continue; /* known, or one too many */
 		p->entry[p->count++] =
 		    (struct ptr_entry){ .addr = *a, .id = (uint16_t)task_random(&t->meas.task) };
 	}
@@ -79,15 +72,19 @@ make_state(struct trace *t)
 	const struct trace_leg *ld = lastditch(t);
 	size_t most = t->rec.leg.reply_count + (ld == NULL ? 0u : ld->reply_count);
 	struct trace_more *m = trace_more(t);
+	struct addr_set seen;
 
 	if (m == NULL)
 		return NULL;
+	most = most > NAMES_MAX ? NAMES_MAX : most;
 	m->ptr = calloc(1, sizeof(struct ptr) + most * sizeof(struct ptr_entry));
 	if (m->ptr == NULL)
 		return NULL;
-	collect(t, m->ptr, &t->rec.leg);
+	addr_set_init(&seen, NAMES_MAX);
+	collect(t, &seen, &t->rec.leg);
 	if (ld != NULL)
-		collect(t, m->ptr, ld);
+		collect(t, &seen, ld);
+	addr_set_fini(&seen);
 	return m->ptr;
 }
 

@@ -70,6 +70,7 @@ struct trace {
 	uint8_t state;           /* enum trace_state */
 	uint8_t ttl;             /* hop under test */
 	uint8_t attempt;         /* probes sent in this visit to it */
+	uint8_t interfaces;      /* of the hop under test; counted with -c */
 	uint8_t loops;           /* found so far */
 	uint8_t stop;            /* TRACE_STOP_*: waits for the hop's other attempts */
 	uint8_t stop_data;

@@ -24,6 +24,7 @@ visit_begin(struct trace *t, uint8_t ttl, const struct instant *now)
 {
 	t->ttl = ttl;
 	t->attempt = 0;
+	t->interfaces = 0;
 	trace_ask(t, now);
 }
 
@@ -42,7 +43,7 @@ visit_wants_all(const struct trace *t)
 static uint8_t
 quota(const struct trace *t)
 {
-	return t->state == TR_LASTDITCH ? t->rec.attempts : trace_quota(&t->rec, t->ttl);
+	return t->state == TR_LASTDITCH ? t->rec.attempts : trace_quota(&t->rec, t->interfaces);
 }
 
 bool
@@ -75,6 +76,8 @@ visit_reply(struct trace *t, struct trace_leg *leg, uint16_t reply, const struct
 	p->flags &= (uint8_t)~TRACE_PROBE_PENDING;
 	if (leg != leg_of(t) || p->ttl != t->ttl || t->attempt == 0)
 		return; /* late: recorded, and that is all */
+	if (t->rec.confidence != 0 && t->interfaces < UINT8_MAX && trace_is_new_interface(leg, reply))
+		t->interfaces++;
 	if (!visit_wants_all(t))
 		trace_room_hop_over(t, now);
 	else if (waited_for)
