@@ -28,8 +28,8 @@ def status_of(pid):
 def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with lab.Lab() as net, pair.Vantage(net) as service:
-        print("the lab: 8 namespaces, 9 links, real Linux routers; nothing of it "
-              "touches this host's network")
+        print("the lab: %d namespaces, %d links, real Linux routers; nothing of it "
+              "touches this host's network" % (len(lab.NODES), len(lab.LINKS)))
         print("privd:   " + status_of(service.privd.pid))
         print("workerd: " + status_of(service.worker_pid()))
         print("client:  uid %d, no capability, no group" % pair.NOBODY)
