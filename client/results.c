@@ -222,13 +222,16 @@ static void
 end_json(const struct results *r, uint32_t now, struct buf *out)
 {
 	static const char start[] = "{\"type\":\"cycle-start\"", key[] = "\"start_time\":";
-	const char *line = (const char *)r->start_line.p;
-	const char *time = r->start_line.failed ? NULL : strstr(line, key);
+	const char *rest, *time;
 
+	if (r->start_line.failed || r->start_line.len < sizeof(start))
+		return;
+	rest = (const char *)r->start_line.p + sizeof(start) - 1;
+	time = strstr(rest, key);
 	if (time == NULL)
 		return;
 	buf_text(out, "{\"type\":\"cycle-stop\"");
-	buf_bytes(out, line + sizeof(start) - 1, (size_t)(time - line) - (sizeof(start) - 1));
+	buf_bytes(out, rest, (size_t)(time - rest));
 	buf_printf(out, "\"stop_time\":%u}\n", now);
 }
 
