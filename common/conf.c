@@ -59,8 +59,8 @@ conf_init(struct conf *conf)
 		if (words[i].kind == CONF_U32)
 			*(uint32_t *)conf_at(conf, &words[i]) = words[i].preset;
 		else if (words[i].kind == CONF_NAME)
-			memcpy(conf_at(conf, &words[i]), words[i].preset_name,
-			    strlen(words[i].preset_name) + 1);
+			memcpy(
+			    conf_at(conf, &words[i]), words[i].preset_name, strlen(words[i].preset_name) + 1);
 	}
 }
 
@@ -71,7 +71,8 @@ set_u32(void *at, const struct conf_word *w, const char *value, struct errbuf *r
 
 	if (rc == 0)
 		return 0;
-	return errbuf_set(reterr, rc, "%s: '%s' is not a number from %u to %u", w->word, value, w->min, w->max);
+	return errbuf_set(
+	    reterr, rc, "%s: '%s' is not a number from %u to %u", w->word, value, w->min, w->max);
 }
 
 static int
@@ -126,8 +127,8 @@ add_port(void *at, const struct conf_word *w, const char *value, struct errbuf *
 	else if (strncmp(value, "udp/", 4) == 0)
 		ipproto = IPPROTO_UDP;
 	if (ipproto == 0 || strnum_u32(value + 4, w->min, w->max, &port) != 0)
-		return errbuf_set(
-		    reterr, -EINVAL, "%s: '%s' is not tcp/ or udp/ and a number from 1 to 65535", w->word, value);
+		return errbuf_set(reterr, -EINVAL,
+		    "%s: '%s' is not tcp/ or udp/ and a number from 1 to 65535", w->word, value);
 	if (ports->count == CONF_PORTS_MAX)
 		return errbuf_set(reterr, -E2BIG, "%s: at most %d of them", w->word, CONF_PORTS_MAX);
 	ports->port[ports->count++] = (struct conf_port){ ipproto, (uint16_t)port };

@@ -12,7 +12,7 @@
  * whoever uses it. The command line sets the same words with conf_set.
  */
 
-#define CONF_NAME_MAX 33   /* a user's or group's name and its NUL */
+#define CONF_NAME_MAX 33 /* a user's or group's name and its NUL */
 #define CONF_PATH_MAX 256
 #define CONF_CONTROLS_MAX 8
 #define CONF_DNP_MAX 16
@@ -35,13 +35,13 @@ struct conf_ports {
 };
 
 struct conf {
-	char user[CONF_NAME_MAX];	/* the worker's */
+	char user[CONF_NAME_MAX]; /* the worker's */
 	char group[CONF_NAME_MAX];
 	char privd_user[CONF_NAME_MAX]; /* the helper's */
 	char privd_group[CONF_NAME_MAX];
-	uint32_t mark;	   /* top byte of the packet marks that are ours */
-	uint32_t max_pps;  /* what the kernel lets through */
-	uint32_t pps;	   /* what the worker paces to */
+	uint32_t mark;    /* top byte of the packet marks that are ours */
+	uint32_t max_pps; /* what the kernel lets through */
+	uint32_t pps;     /* what the worker paces to */
 	uint32_t window;
 	uint32_t hold_s;
 	bool spoof;

@@ -68,8 +68,8 @@ listener_open(struct listener *l, const char *path, const struct ids *owner, str
 		return rc;
 	l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	/* Who may connect is everybody; who it was, the kernel tells. */
-	if (l->fd < 0 || bind(l->fd, (const struct sockaddr *)&sun, sizeof(sun)) < 0 || chmod(path, 0666) < 0 ||
-	    lchown(path, owner->uid, owner->gid) < 0 || listen(l->fd, BACKLOG) < 0)
+	if (l->fd < 0 || bind(l->fd, (const struct sockaddr *)&sun, sizeof(sun)) < 0 ||
+	    chmod(path, 0666) < 0 || lchown(path, owner->uid, owner->gid) < 0 || listen(l->fd, BACKLOG) < 0)
 		return errbuf_set(reterr, -errno, "%s: %s", path, strerror(errno));
 	return 0;
 }

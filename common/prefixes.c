@@ -86,8 +86,8 @@ line_read(struct prefixes *dnp, char *line, const char *path, uint32_t number, s
 	if (*word == '\0')
 		return 0;
 	if (end[strspn(end, " \t")] != '\0')
-		return errbuf_set(reterr, -EINVAL, "%s:%u:%u: one prefix a line", path, number,
-		    (unsigned)(end - line) + 2);
+		return errbuf_set(
+		    reterr, -EINVAL, "%s:%u:%u: one prefix a line", path, number, (unsigned)(end - line) + 2);
 	*end = '\0';
 	rc = prefixes_add(dnp, word, &why);
 	if (rc == 0)

@@ -20,7 +20,8 @@ sd_listen_fds(uint32_t max, struct errbuf *reterr)
 	if (pid_text == NULL || count_text == NULL)
 		return 0;
 	if (strnum_u32(pid_text, 1, INT32_MAX, &pid) != 0 || strnum_u32(count_text, 0, max, &count) != 0)
-		return errbuf_set(reterr, -EINVAL, "LISTEN_PID or LISTEN_FDS: no number, or more than %u", max);
+		return errbuf_set(
+		    reterr, -EINVAL, "LISTEN_PID or LISTEN_FDS: no number, or more than %u", max);
 	if ((pid_t)pid != getpid())
 		return 0; /* meant for a parent of ours */
 	for (int fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + (int)count; fd++) {

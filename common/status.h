@@ -22,7 +22,7 @@ struct status {
 	uint64_t seccomp;
 };
 
-int status_open(struct errbuf *reterr);			       /* a descriptor */
+int status_open(struct errbuf *reterr);                             /* a descriptor */
 int status_read(int fd, struct status *ret, struct errbuf *reterr); /* closes nothing */
 
 /* Text to numbers; the test's way in. Missing lines are -ENODATA. */

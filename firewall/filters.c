@@ -25,16 +25,34 @@
 #define SNAP_OUT 128
 #define SNAP_IN 1400
 
+/* clang-format off: one thought a line is what makes the table readable */
 enum label {
 	NEXT, /* fall through */
-	L_IN, L_PROTO, L_V4, L_QUOTE4, L_V6, L_EXT6, L_FRAG6, L_PROTO6, L_QUOTE6, L_QFIRST6, L_QPROTO6,
-	L_TCP, L_UDP, L_ID, L_QTCP, L_QUDP, L_QID, L_LOOKUP, L_DROP,
+	L_IN,
+	L_PROTO,
+	L_V4,
+	L_QUOTE4,
+	L_V6,
+	L_EXT6,
+	L_FRAG6,
+	L_PROTO6,
+	L_QUOTE6,
+	L_QFIRST6,
+	L_QPROTO6,
+	L_TCP,
+	L_UDP,
+	L_ID,
+	L_QTCP,
+	L_QUDP,
+	L_QID,
+	L_LOOKUP,
+	L_DROP,
 	LABELS,
 };
 
 struct row {
 	struct bpf_insn insn;
-	enum label to;	 /* where a jump goes */
+	enum label to;   /* where a jump goes */
 	enum label here; /* a name for the next instruction; no instruction itself */
 };
 
@@ -43,9 +61,18 @@ struct row {
 #define BUF (-48)
 #define KEY (-52)
 #define R(n) BPF_REG_##n
-#define I(op, d, s, o, k) { { .code = (op), .dst_reg = (d), .src_reg = (s), .off = (o), .imm = (k) }, NEXT, NEXT }
-#define JUMP(op, d, k, l) { { .code = BPF_JMP | (op) | BPF_K, .dst_reg = (d), .imm = (k) }, l, NEXT }
-#define AT(l) { { 0 }, NEXT, l }
+#define I(op, d, s, o, k)                                                                                    \
+	{                                                                                                    \
+		{ .code = (op), .dst_reg = (d), .src_reg = (s), .off = (o), .imm = (k) }, NEXT, NEXT         \
+	}
+#define JUMP(op, d, k, l)                                                                                    \
+	{                                                                                                    \
+		{ .code = BPF_JMP | (op) | BPF_K, .dst_reg = (d), .imm = (k) }, l, NEXT                      \
+	}
+#define AT(l)                                                                                                \
+	{                                                                                                    \
+		{ 0 }, NEXT, l                                                                               \
+	}
 #define GOTO(l) JUMP(BPF_JA, 0, 0, l)
 #define JEQ(d, k, l) JUMP(BPF_JEQ, d, k, l)
 #define JNE(d, k, l) JUMP(BPF_JNE, d, k, l)
@@ -60,10 +87,11 @@ struct row {
 #define RSH(d, k) I(BPF_ALU64 | BPF_RSH | BPF_K, d, 0, 0, k)
 #define META(d, f) I(BPF_LDX | BPF_MEM | BPF_W, d, R(6), (int16_t)offsetof(struct __sk_buff, f), 0)
 #define BYTE(d, o) I(BPF_LDX | BPF_MEM | BPF_B, d, R(10), BUF + (o), 0)
-#define HALF(d, o) I(BPF_LDX | BPF_MEM | BPF_H, d, R(10), BUF + (o), 0), I(BPF_ALU | BPF_END | BPF_TO_BE, d, 0, 0, 16)
+#define HALF(d, o)                                                                                           \
+	I(BPF_LDX | BPF_MEM | BPF_H, d, R(10), BUF + (o), 0), I(BPF_ALU | BPF_END | BPF_TO_BE, d, 0, 0, 16)
 /* n bytes at r8 into the copy; a packet that is too short is not for us. */
 #define LOAD(n)                                                                                              \
-	MOV(R(1), R(6)), MOV(R(2), R(8)), MOV(R(3), R(10)), ADDK(R(3), BUF), SET(R(4), n),                    \
+	MOV(R(1), R(6)), MOV(R(2), R(8)), MOV(R(3), R(10)), ADDK(R(3), BUF), SET(R(4), n),                   \
 	    I(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_skb_load_bytes), JNE(R(0), 0, L_DROP)
 #define VERSION(n) BYTE(R(7), 0), RSH(R(7), 4), JNE(R(7), n, L_DROP)
 /* Length of the IPv4 header in r7. */
@@ -73,62 +101,172 @@ struct row {
 #define MARK_BLANK (-1) /* the mark's upper half, known at the start only */
 
 static const struct row program[] = {
-	MOV(R(6), R(1)), META(R(7), pkt_type), JNE(R(7), PACKET_OUTGOING, L_IN),
-	META(R(7), mark), RSH(R(7), 16), JNE(R(7), MARK_BLANK, L_DROP), RETURN(SNAP_OUT),
+	MOV(R(6), R(1)),
+	META(R(7), pkt_type),
+	JNE(R(7), PACKET_OUTGOING, L_IN),
+	META(R(7), mark),
+	RSH(R(7), 16),
+	JNE(R(7), MARK_BLANK, L_DROP),
+	RETURN(SNAP_OUT),
 
 	/* In: for this host, and not the tagged copy of a frame that its VLAN
 	 * device will show again. */
-	AT(L_IN), JNE(R(7), PACKET_HOST, L_DROP), META(R(7), vlan_present), JEQ(R(7), 0, L_PROTO),
-	META(R(7), vlan_tci), AND(R(7), 0xfff), JNE(R(7), 0, L_DROP),
-	AT(L_PROTO), SET(R(8), 0), META(R(7), protocol), JEQ(R(7), __builtin_bswap16(ETH_P_IP), L_V4),
-	JEQ(R(7), __builtin_bswap16(ETH_P_IPV6), L_V6), GOTO(L_DROP),
+	AT(L_IN),
+	JNE(R(7), PACKET_HOST, L_DROP),
+	META(R(7), vlan_present),
+	JEQ(R(7), 0, L_PROTO),
+	META(R(7), vlan_tci),
+	AND(R(7), 0xfff),
+	JNE(R(7), 0, L_DROP),
+	AT(L_PROTO),
+	SET(R(8), 0),
+	META(R(7), protocol),
+	JEQ(R(7), __builtin_bswap16(ETH_P_IP), L_V4),
+	JEQ(R(7), __builtin_bswap16(ETH_P_IPV6), L_V6),
+	GOTO(L_DROP),
 
 	/* RFC 791: later fragments have no port to judge by. */
-	AT(L_V4), LOAD(20), VERSION(4), HALF(R(7), 6), AND(R(7), 0x1fff), JNE(R(7), 0, L_DROP), BYTE(R(9), 9),
-	IHL(), ADD(R(8), R(7)), JEQ(R(9), 6, L_TCP), JEQ(R(9), 17, L_UDP), JNE(R(9), 1, L_DROP),
+	AT(L_V4),
+	LOAD(20),
+	VERSION(4),
+	HALF(R(7), 6),
+	AND(R(7), 0x1fff),
+	JNE(R(7), 0, L_DROP),
+	BYTE(R(9), 9),
+	IHL(),
+	ADD(R(8), R(7)),
+	JEQ(R(9), 6, L_TCP),
+	JEQ(R(9), 17, L_UDP),
+	JNE(R(9), 1, L_DROP),
 	/* RFC 792: echo and timestamp reply, then the errors. */
-	LOAD(8), BYTE(R(7), 0), JEQ(R(7), 0, L_ID), JEQ(R(7), 14, L_ID), JEQ(R(7), 3, L_QUOTE4),
-	JEQ(R(7), 11, L_QUOTE4), JEQ(R(7), 12, L_QUOTE4), GOTO(L_DROP),
+	LOAD(8),
+	BYTE(R(7), 0),
+	JEQ(R(7), 0, L_ID),
+	JEQ(R(7), 14, L_ID),
+	JEQ(R(7), 3, L_QUOTE4),
+	JEQ(R(7), 11, L_QUOTE4),
+	JEQ(R(7), 12, L_QUOTE4),
+	GOTO(L_DROP),
 	/* The quoted packet, its options respected: ours when its source port or
 	 * the identifier of its request is. */
-	AT(L_QUOTE4), ADDK(R(8), 8), LOAD(20), VERSION(4), BYTE(R(9), 9), IHL(), ADD(R(8), R(7)),
-	JEQ(R(9), 6, L_QTCP), JEQ(R(9), 17, L_QUDP), JNE(R(9), 1, L_DROP),
-	LOAD(8), BYTE(R(7), 0), JEQ(R(7), 8, L_ID), JEQ(R(7), 13, L_ID), GOTO(L_DROP),
+	AT(L_QUOTE4),
+	ADDK(R(8), 8),
+	LOAD(20),
+	VERSION(4),
+	BYTE(R(9), 9),
+	IHL(),
+	ADD(R(8), R(7)),
+	JEQ(R(9), 6, L_QTCP),
+	JEQ(R(9), 17, L_QUDP),
+	JNE(R(9), 1, L_DROP),
+	LOAD(8),
+	BYTE(R(7), 0),
+	JEQ(R(7), 8, L_ID),
+	JEQ(R(7), 13, L_ID),
+	GOTO(L_DROP),
 
 	/* RFC 8200: one extension header is followed. */
-	AT(L_V6), LOAD(40), VERSION(6), BYTE(R(9), 6), ADDK(R(8), 40), JEQ(R(9), 44, L_FRAG6),
-	JEQ(R(9), 0, L_EXT6), JEQ(R(9), 60, L_EXT6), GOTO(L_PROTO6),
-	AT(L_EXT6), LOAD(8), BYTE(R(9), 0), BYTE(R(7), 1), ADDK(R(7), 1), LSH(R(7), 3), ADD(R(8), R(7)),
+	AT(L_V6),
+	LOAD(40),
+	VERSION(6),
+	BYTE(R(9), 6),
+	ADDK(R(8), 40),
+	JEQ(R(9), 44, L_FRAG6),
+	JEQ(R(9), 0, L_EXT6),
+	JEQ(R(9), 60, L_EXT6),
 	GOTO(L_PROTO6),
-	AT(L_FRAG6), LOAD(8), BYTE(R(9), 0), HALF(R(7), 2), AND(R(7), 0xfff8), JNE(R(7), 0, L_DROP),
+	AT(L_EXT6),
+	LOAD(8),
+	BYTE(R(9), 0),
+	BYTE(R(7), 1),
+	ADDK(R(7), 1),
+	LSH(R(7), 3),
+	ADD(R(8), R(7)),
+	GOTO(L_PROTO6),
+	AT(L_FRAG6),
+	LOAD(8),
+	BYTE(R(9), 0),
+	HALF(R(7), 2),
+	AND(R(7), 0xfff8),
+	JNE(R(7), 0, L_DROP),
 	ADDK(R(8), 8),
-	AT(L_PROTO6), JEQ(R(9), 6, L_TCP), JEQ(R(9), 17, L_UDP), JNE(R(9), 58, L_DROP),
+	AT(L_PROTO6),
+	JEQ(R(9), 6, L_TCP),
+	JEQ(R(9), 17, L_UDP),
+	JNE(R(9), 58, L_DROP),
 	/* RFC 4443: echo reply; errors are types 1 to 4. */
-	LOAD(8), BYTE(R(7), 0), JEQ(R(7), 129, L_ID), JEQ(R(7), 0, L_DROP), JGT(R(7), 4, L_DROP),
-	AT(L_QUOTE6), ADDK(R(8), 8), LOAD(40), VERSION(6), BYTE(R(9), 6), ADDK(R(8), 40),
+	LOAD(8),
+	BYTE(R(7), 0),
+	JEQ(R(7), 129, L_ID),
+	JEQ(R(7), 0, L_DROP),
+	JGT(R(7), 4, L_DROP),
+	AT(L_QUOTE6),
+	ADDK(R(8), 8),
+	LOAD(40),
+	VERSION(6),
+	BYTE(R(9), 6),
+	ADDK(R(8), 40),
 	JNE(R(9), 44, L_QPROTO6),
 	/* A quoted fragment of ours: with an offset there is no port behind it,
 	 * the upper half of its identifier is the port (trace with an offset). */
-	LOAD(8), BYTE(R(9), 0), HALF(R(7), 2), AND(R(7), 0xfff8), JEQ(R(7), 0, L_QFIRST6), ADDK(R(8), 4),
-	JEQ(R(9), 6, L_QTCP), JEQ(R(9), 17, L_QUDP), JEQ(R(9), 58, L_QID), GOTO(L_DROP),
-	AT(L_QFIRST6), ADDK(R(8), 8),
-	AT(L_QPROTO6), JEQ(R(9), 6, L_QTCP), JEQ(R(9), 17, L_QUDP), JNE(R(9), 58, L_DROP),
-	LOAD(8), BYTE(R(7), 0), JEQ(R(7), 128, L_ID), GOTO(L_DROP),
+	LOAD(8),
+	BYTE(R(9), 0),
+	HALF(R(7), 2),
+	AND(R(7), 0xfff8),
+	JEQ(R(7), 0, L_QFIRST6),
+	ADDK(R(8), 4),
+	JEQ(R(9), 6, L_QTCP),
+	JEQ(R(9), 17, L_QUDP),
+	JEQ(R(9), 58, L_QID),
+	GOTO(L_DROP),
+	AT(L_QFIRST6),
+	ADDK(R(8), 8),
+	AT(L_QPROTO6),
+	JEQ(R(9), 6, L_QTCP),
+	JEQ(R(9), 17, L_QUDP),
+	JNE(R(9), 58, L_DROP),
+	LOAD(8),
+	BYTE(R(7), 0),
+	JEQ(R(7), 128, L_ID),
+	GOTO(L_DROP),
 
 	/* What came is for the destination port; what is quoted came from the
 	 * source port, which is where r8 points already. */
-	AT(L_TCP), ADDK(R(8), 2), AT(L_QTCP), SET(R(9), BASE_TCP), GOTO(L_LOOKUP),
-	AT(L_UDP), ADDK(R(8), 2), AT(L_QUDP), SET(R(9), BASE_UDP), GOTO(L_LOOKUP),
-	AT(L_ID), ADDK(R(8), 4), AT(L_QID), SET(R(9), BASE_ICMP),
-	AT(L_LOOKUP), LOAD(2), HALF(R(7), 0), ADD(R(7), R(9)),
+	AT(L_TCP),
+	ADDK(R(8), 2),
+	AT(L_QTCP),
+	SET(R(9), BASE_TCP),
+	GOTO(L_LOOKUP),
+	AT(L_UDP),
+	ADDK(R(8), 2),
+	AT(L_QUDP),
+	SET(R(9), BASE_UDP),
+	GOTO(L_LOOKUP),
+	AT(L_ID),
+	ADDK(R(8), 4),
+	AT(L_QID),
+	SET(R(9), BASE_ICMP),
+	AT(L_LOOKUP),
+	LOAD(2),
+	HALF(R(7), 0),
+	ADD(R(7), R(9)),
 	/* By the helper: reckoning with the map's address takes one privilege
 	 * more, CAP_PERFMON. */
-	I(BPF_STX | BPF_MEM | BPF_W, R(10), R(7), KEY, 0), MOV(R(2), R(10)), ADDK(R(2), KEY),
-	I(BPF_LD | BPF_IMM | BPF_DW, R(1), BPF_PSEUDO_MAP_FD, 0, 0), I(0, 0, 0, 0, 0),
-	I(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_map_lookup_elem), JEQ(R(0), 0, L_DROP),
-	I(BPF_LDX | BPF_MEM | BPF_B, R(1), R(0), 0, 0), JEQ(R(1), 0, L_DROP), RETURN(SNAP_IN),
-	AT(L_DROP), RETURN(0),
+	I(BPF_STX | BPF_MEM | BPF_W, R(10), R(7), KEY, 0),
+	MOV(R(2), R(10)),
+	ADDK(R(2), KEY),
+	I(BPF_LD | BPF_IMM | BPF_DW, R(1), BPF_PSEUDO_MAP_FD, 0, 0),
+	I(0, 0, 0, 0, 0),
+	I(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_map_lookup_elem),
+	JEQ(R(0), 0, L_DROP),
+	I(BPF_LDX | BPF_MEM | BPF_B, R(1), R(0), 0, 0),
+	JEQ(R(1), 0, L_DROP),
+	RETURN(SNAP_IN),
+	AT(L_DROP),
+	RETURN(0),
 };
+
+/* clang-format on */
 
 #define ROWS (sizeof(program) / sizeof(program[0]))
 
@@ -172,8 +310,8 @@ bpf(enum bpf_cmd cmd, union bpf_attr *attr, const char *what, struct errbuf *ret
 	if (fd >= 0)
 		return (int)fd;
 	return errbuf_set(reterr, -errno,
-	    "the kernel refuses the receive filter's %s (bpf: %s): needs CAP_BPF at the start and Linux 5.8", what,
-	    strerror(errno));
+	    "the kernel refuses the receive filter's %s (bpf: %s): needs CAP_BPF at the start and Linux 5.8",
+	    what, strerror(errno));
 }
 
 static int
@@ -185,7 +323,7 @@ prog_load(int map_fd, uint32_t mark_tx, struct errbuf *reterr)
 	assemble(&as, mark_tx, map_fd);
 	attr.insns = (uint64_t)(uintptr_t)as.insn;
 	attr.insn_cnt = as.count;
-	attr.license = (uint64_t)(uintptr_t)"BSD";
+	attr.license = (uint64_t)(uintptr_t) "BSD";
 	return bpf(BPF_PROG_LOAD, &attr, "program", reterr);
 }
 

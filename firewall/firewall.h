@@ -26,7 +26,7 @@ struct firewall_policy {
  * firewall is another firewall_*.c behind it.
  */
 struct firewall {
-	int nl;	    /* requests; owns the tables where the kernel knows owners */
+	int nl;     /* requests; owns the tables where the kernel knows owners */
 	int events; /* other people's changes to the ruleset */
 	int links;  /* interfaces that come and go */
 	uint32_t portid;
@@ -39,7 +39,8 @@ struct firewall {
 
 /* Installs the policy in one transaction that also replaces what a dead privd
  * left. -EBUSY: a live one owns it. */
-int firewall_init(struct firewall *, const struct firewall_policy *, const struct prefixes *, struct errbuf *reterr);
+int firewall_init(
+    struct firewall *, const struct firewall_policy *, const struct prefixes *, struct errbuf *reterr);
 
 /* After firewall_init, before the first socket is given away: a packet that the
  * policy refuses must be refused, without a chance to reach a wire. */

@@ -146,7 +146,8 @@ elements_put(struct fw_batch *b, const char *name, const struct prefix_set *set,
 }
 
 static void
-policy_put(struct fw_batch *b, uint32_t flags, const struct firewall_policy *policy, const struct prefixes *dnp)
+policy_put(
+    struct fw_batch *b, uint32_t flags, const struct firewall_policy *policy, const struct prefixes *dnp)
 {
 	/* Create, delete, create: whatever was there is replaced whole, and at no
 	 * instant is there no policy. */
@@ -165,7 +166,8 @@ policy_put(struct fw_batch *b, uint32_t flags, const struct firewall_policy *pol
 }
 
 static int
-policy_install(struct firewall *fw, const struct firewall_policy *policy, const struct prefixes *dnp, struct errbuf *reterr)
+policy_install(struct firewall *fw, const struct firewall_policy *policy, const struct prefixes *dnp,
+    struct errbuf *reterr)
 {
 	static const uint32_t flags[] = { NFT_TABLE_F_OWNER | TABLE_F_PERSIST, 0 };
 	size_t cap = FW_BATCH_MIN + 96 * ((size_t)dnp->ip4.count + dnp->ip6.count);
@@ -190,8 +192,10 @@ policy_install(struct firewall *fw, const struct firewall_policy *policy, const 
 		    "another vantage-privd owns the table 'inet " TABLE "': stop it first "
 		    "(systemctl stop vantage-privd, or end the other command)");
 	if (rc != 0)
-		return errbuf_set(reterr, rc, "cannot install the packet policy: %s (needs nftables with fib, "
-		    "limit and counter objects, and CAP_NET_ADMIN)", strerror(-rc));
+		return errbuf_set(reterr, rc,
+		    "cannot install the packet policy: %s (needs nftables with fib, "
+		    "limit and counter objects, and CAP_NET_ADMIN)",
+		    strerror(-rc));
 	return 0;
 }
 
@@ -208,7 +212,8 @@ static int
 egress_prepare(struct firewall *fw, const struct firewall_policy *policy)
 {
 	const struct fw_rule drop = { CHAIN_BLANK,
-		{ { FW_MARK, 0, 4, 0xffff0000, FW_EQ, policy->mark | MARK_KIND_RX } }, FW_DROP, NULL, FW_ALWAYS };
+		{ { FW_MARK, 0, 4, 0xffff0000, FW_EQ, policy->mark | MARK_KIND_RX } }, FW_DROP, NULL,
+		FW_ALWAYS };
 	char device[IFNAMSIZ] = DEVICE_BLANK;
 	struct nlmsghdr *nlh;
 	struct nlattr *nest;
@@ -324,7 +329,8 @@ netlink_open(int bus, uint32_t groups, int group, uint32_t *ret_portid)
 }
 
 int
-firewall_init(struct firewall *fw, const struct firewall_policy *policy, const struct prefixes *dnp, struct errbuf *reterr)
+firewall_init(struct firewall *fw, const struct firewall_policy *policy, const struct prefixes *dnp,
+    struct errbuf *reterr)
 {
 	uint32_t ignored;
 	int rc;
@@ -384,7 +390,8 @@ firewall_on_events(struct firewall *fw, struct errbuf *reterr)
 		for (int left = (int)n; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
 			if (event_is_foreign(fw, nlh))
 				return errbuf_set(reterr, -ENOENT,
-				    "another program changed the table '" TABLE "' (port id %u)", nlh->nlmsg_pid);
+				    "another program changed the table '" TABLE "' (port id %u)",
+				    nlh->nlmsg_pid);
 		}
 	}
 	/* Events were lost: with a table that others may change, so is trust. */
@@ -414,13 +421,17 @@ firewall_on_links(struct firewall *fw, struct errbuf *reterr)
 	while ((n = recv(fw->links, buf, sizeof(buf), MSG_DONTWAIT)) > 0) {
 		const struct nlmsghdr *nlh = (const struct nlmsghdr *)(const void *)buf;
 
-		for (int left = (int)n; fw->egress && mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
+		for (int left = (int)n; fw->egress && mnl_nlmsg_ok(nlh, left);
+		     nlh = mnl_nlmsg_next(nlh, &left)) {
 			rc = link_cover(fw, nlh);
 			/* It went as fast as it came: nothing to cover. */
-			if (rc != 0 && rc != -ENOENT && rc != -ENODEV)
+			/* Or, on older kernels, a new name for what is covered. */
+			if (rc != 0 && rc != -ENOENT && rc != -ENODEV && rc != -EEXIST)
 				return errbuf_set(reterr, rc, "cannot cover interface: %s", strerror(-rc));
 		}
 	}
+	if (n < 0 && errno == ENOBUFS && fw->egress)
+		return errbuf_set(reterr, -ENOBUFS, "too many link changes to cover every interface");
 	return 0;
 }
 

@@ -43,7 +43,8 @@ fw_batch_msg(struct fw_batch *b, uint16_t type, int family, int flags)
 {
 	/* Room was reckoned by whoever sized the batch; a message that found none
 	 * overwrites the last one and the whole is refused in fw_batch_close. */
-	if (b->cap - b->len < FW_BATCH_SMALL / 2 || (b->cap > FW_BATCH_SMALL && b->cap - b->len < FW_MSG_ROOM)) {
+	if (b->cap - b->len < FW_BATCH_SMALL / 2 ||
+	    (b->cap > FW_BATCH_SMALL && b->cap - b->len < FW_MSG_ROOM)) {
 		b->failed = true;
 		b->len = NLMSG_ALIGN(sizeof(struct nlmsghdr) + sizeof(struct nfgenmsg));
 	}

@@ -111,8 +111,9 @@ value_bytes(const struct fw_test *t, uint32_t value, uint8_t bytes[8])
 static void
 expr_compare(struct nftnl_rule *rule, const struct fw_test *t, uint32_t value)
 {
-	static const uint32_t ops[] = { [FW_EQ] = NFT_CMP_EQ, [FW_NE] = NFT_CMP_NEQ, [FW_LT] = NFT_CMP_LT,
-		[FW_GE] = NFT_CMP_GTE };
+	static const uint32_t ops[] = {
+		[FW_EQ] = NFT_CMP_EQ, [FW_NE] = NFT_CMP_NEQ, [FW_LT] = NFT_CMP_LT, [FW_GE] = NFT_CMP_GTE
+	};
 	uint8_t bytes[8], zero[8] = { 0 };
 	struct nftnl_expr *e;
 
@@ -152,8 +153,10 @@ expr_test(struct nftnl_rule *rule, const struct fw_test *t, const struct firewal
 static void
 expr_verdict(struct nftnl_rule *rule, enum fw_verdict verdict, const char *name)
 {
-	static const uint32_t verdicts[] = { [FW_DROP] = NF_DROP, [FW_ACCEPT] = NF_ACCEPT,
-		[FW_GOTO] = (uint32_t)NFT_GOTO, [FW_JUMP] = (uint32_t)NFT_JUMP };
+	static const uint32_t verdicts[] = { [FW_DROP] = NF_DROP,
+		[FW_ACCEPT] = NF_ACCEPT,
+		[FW_GOTO] = (uint32_t)NFT_GOTO,
+		[FW_JUMP] = (uint32_t)NFT_JUMP };
 	bool final = verdict == FW_DROP || verdict == FW_ACCEPT;
 	struct nftnl_expr *e;
 

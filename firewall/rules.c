@@ -7,20 +7,51 @@
 
 #include "firewall/firewall.h"
 
+/* clang-format off: a rule a line */
 #define LO 1 /* the loopback device's index in every network namespace */
 #define OPT_LSRR 131
 #define OPT_SSRR 137
 
-#define MARK(m, c, v) { FW_MARK, 0, 4, m, c, v }
-#define NET(o, l, m, c, v) { FW_NET, o, l, m, c, v }
-#define TH(o, l, c, v) { FW_TH, o, l, 0, c, v }
-#define OIF(c, v) { FW_OIF, 0, 4, 0, c, v }
-#define L4(c, v) { FW_L4PROTO, 0, 1, 0, c, v }
-#define NF(v) { FW_NFPROTO, 0, 1, 0, FW_EQ, v }
-#define SADDR(c, v) { FW_FIB_SADDR, 0, 4, 0, c, v }
-#define DADDR(c, v) { FW_FIB_DADDR, 0, 4, 0, c, v }
-#define HAS(kind, type) { kind, type, 1, 0, FW_EQ, 1 }
-#define IN(set, o, l) { FW_NET, o, l, 0, FW_IN, set }
+#define MARK(m, c, v)                                                                                        \
+	{                                                                                                    \
+		FW_MARK, 0, 4, m, c, v                                                                       \
+	}
+#define NET(o, l, m, c, v)                                                                                   \
+	{                                                                                                    \
+		FW_NET, o, l, m, c, v                                                                        \
+	}
+#define TH(o, l, c, v)                                                                                       \
+	{                                                                                                    \
+		FW_TH, o, l, 0, c, v                                                                         \
+	}
+#define OIF(c, v)                                                                                            \
+	{                                                                                                    \
+		FW_OIF, 0, 4, 0, c, v                                                                        \
+	}
+#define L4(c, v)                                                                                             \
+	{                                                                                                    \
+		FW_L4PROTO, 0, 1, 0, c, v                                                                    \
+	}
+#define NF(v)                                                                                                \
+	{                                                                                                    \
+		FW_NFPROTO, 0, 1, 0, FW_EQ, v                                                                \
+	}
+#define SADDR(c, v)                                                                                          \
+	{                                                                                                    \
+		FW_FIB_SADDR, 0, 4, 0, c, v                                                                  \
+	}
+#define DADDR(c, v)                                                                                          \
+	{                                                                                                    \
+		FW_FIB_DADDR, 0, 4, 0, c, v                                                                  \
+	}
+#define HAS(kind, type)                                                                                      \
+	{                                                                                                    \
+		kind, type, 1, 0, FW_EQ, 1                                                                   \
+	}
+#define IN(set, o, l)                                                                                        \
+	{                                                                                                    \
+		FW_NET, o, l, 0, FW_IN, set                                                                  \
+	}
 #define DROP(reason) FW_DROP, reason
 
 /* The first is the hook; what carries our mark never comes back from vx. */

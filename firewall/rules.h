@@ -14,8 +14,8 @@ enum fw_load {
 	FW_NFPROTO,
 	FW_L4PROTO,
 	FW_OIF,
-	FW_NET,	      /* bytes of the network header */
-	FW_TH,	      /* bytes of the transport header; no match where there is none */
+	FW_NET,       /* bytes of the network header */
+	FW_TH,        /* bytes of the transport header; no match where there is none */
 	FW_FRAG6,     /* bytes of the fragment header; the same */
 	FW_FIB_SADDR, /* what kind of address the source is to this host */
 	FW_FIB_DADDR,

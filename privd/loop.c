@@ -79,7 +79,8 @@ session_accept(struct privd *privd)
 	if (fd < 0)
 		return;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0 || cred.uid != privd->worker_ids.uid) {
-		log_warn("refused a peer of uid %u: only uid %u is the worker", cred.uid, privd->worker_ids.uid);
+		log_warn(
+		    "refused a peer of uid %u: only uid %u is the worker", cred.uid, privd->worker_ids.uid);
 		(void)close(fd);
 	} else if (privd->session.sock >= 0) {
 		log_warn("refused a second worker (pid %d)", (int)cred.pid);

@@ -10,13 +10,20 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/prefixes.h"
 #include "common/sd.h"
 #include "common/strnum.h"
-#include "common/prefixes.h"
 #include "privd/privd.h"
 #include "vantage-paths.h"
 
-enum { EXIT_USAGE = 64, EXIT_GONE = 69, EXIT_INTERNAL = 70, EXIT_CREATE = 73, EXIT_PERMISSION = 77, EXIT_CONFIG = 78 };
+enum {
+	EXIT_USAGE = 64,
+	EXIT_GONE = 69,
+	EXIT_INTERNAL = 70,
+	EXIT_CREATE = 73,
+	EXIT_PERMISSION = 77,
+	EXIT_CONFIG = 78
+};
 
 static const char usage[] =
     "usage: vantage-privd [-fd] [-c FILE] [-U PATH]... [--workerd PATH] [--client-fd N]\n"
@@ -45,8 +52,8 @@ static const struct option options[] = {
 static const struct {
 	int option;
 	const char *word;
-} option_words[] = { { 'U', "control" }, { OPT_MAX_PPS, "max-pps" }, { OPT_SPOOF, "spoof" }, { OPT_LOCAL, "local" },
-	{ OPT_DNP, "dnp" } };
+} option_words[] = { { 'U', "control" }, { OPT_MAX_PPS, "max-pps" }, { OPT_SPOOF, "spoof" },
+	{ OPT_LOCAL, "local" }, { OPT_DNP, "dnp" } };
 
 #define ARGS_MAX 64
 
@@ -56,7 +63,7 @@ struct args {
 	const char *conf_path; /* NULL: the usual place, if there */
 	const char *workerd;
 	int client;
-	int sockets; /* that systemd passed */
+	int sockets;    /* that systemd passed */
 	uint32_t words; /* applied after the file: the command line has the last word */
 	const char *word[ARGS_MAX];
 	const char *value[ARGS_MAX];
@@ -98,7 +105,8 @@ args_one(struct args *args, int option)
 		return 0;
 	case OPT_CLIENT_FD:
 		if (strnum_u32(optarg, 3, 65535, &fd) != 0 || fcntl((int)fd, F_SETFD, FD_CLOEXEC) < 0) {
-			fprintf(stderr, "vantage-privd: --client-fd '%s' is no open descriptor from 3 on\n", optarg);
+			fprintf(stderr, "vantage-privd: --client-fd '%s' is no open descriptor from 3 on\n",
+			    optarg);
 			return 1 + EXIT_USAGE;
 		}
 		args->client = (int)fd;
@@ -162,7 +170,8 @@ take_sockets(struct privd *privd, int count, struct errbuf *reterr)
 		socklen_t len = sizeof(type);
 
 		if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0)
-			return errbuf_set(reterr, -errno, "LISTEN_FDS: descriptor %d: %s", fd, strerror(errno));
+			return errbuf_set(
+			    reterr, -errno, "LISTEN_FDS: descriptor %d: %s", fd, strerror(errno));
 		if (type == SOCK_SEQPACKET && privd->accepting < 0)
 			privd->accepting = fd;
 		else if (type == SOCK_STREAM && privd->listeners < PP_LISTENERS_MAX)
@@ -171,7 +180,8 @@ take_sockets(struct privd *privd, int count, struct errbuf *reterr)
 			return errbuf_set(reterr, -EINVAL, "LISTEN_FDS: descriptor %d is of no use here", fd);
 	}
 	if (count > 0 && privd->accepting < 0)
-		return errbuf_set(reterr, -EINVAL, "LISTEN_FDS: no ListenSequentialPacket= socket for the worker");
+		return errbuf_set(
+		    reterr, -EINVAL, "LISTEN_FDS: no ListenSequentialPacket= socket for the worker");
 	if (count == 0 && geteuid() != 0)
 		return errbuf_set(reterr, -EPERM, "start it as root, or by systemd (vantage-privd.socket)");
 	return 0;
@@ -194,8 +204,9 @@ install(struct privd *privd, struct errbuf *reterr)
 	if (rc == 0)
 		rc = firewall_self_test(&privd->policy, reterr);
 	if (rc == 0 && !privd->firewall.egress)
-		log_warn("no netdev egress hook on this kernel: that the packet ring cannot send rests on the "
-			 "worker's own system call filter alone");
+		log_warn(
+		    "no netdev egress hook on this kernel: that the packet ring cannot send rests on the "
+		    "worker's own system call filter alone");
 	if (rc == 0)
 		rc = filter_init(&privd->filter, privd->policy.mark | MARK_KIND_TX, reterr);
 	return rc;
@@ -210,13 +221,16 @@ open_doors(struct privd *privd, struct errbuf *reterr)
 	ports_init(&privd->ports, &privd->filter);
 	privd->echo = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	for (uint32_t i = 0; rc == 0 && i < conf->ports.count; i++)
-		rc = ports_offer(&privd->ports, &conf->ports.port[i], privd->policy.mark | MARK_KIND_TX, reterr);
+		rc = ports_offer(
+		    &privd->ports, &conf->ports.port[i], privd->policy.mark | MARK_KIND_TX, reterr);
 	if (rc != 0 || privd->accepting >= 0 || privd->client >= 0)
 		return rc;
 	if (conf->control.count == 0)
-		return listener_open(&privd->listener[privd->listeners++], VANTAGE_CONTROL_SOCKET, &privd->ids, reterr);
+		return listener_open(
+		    &privd->listener[privd->listeners++], VANTAGE_CONTROL_SOCKET, &privd->ids, reterr);
 	for (uint32_t i = 0; rc == 0 && i < conf->control.count; i++)
-		rc = listener_open(&privd->listener[privd->listeners++], conf->control.path[i], &privd->ids, reterr);
+		rc = listener_open(
+		    &privd->listener[privd->listeners++], conf->control.path[i], &privd->ids, reterr);
 	return rc;
 }
 
@@ -228,7 +242,10 @@ watch_signals(struct privd *privd, struct errbuf *reterr)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGCHLD);
+	/* A log that nobody reads any more is no reason to die. */
+	(void)signal(SIGPIPE, SIG_IGN);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return errbuf_set(reterr, -errno, "signals: %s", strerror(errno));
 	privd->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -287,7 +304,9 @@ detach(void)
 int
 main(int argc, char **argv)
 {
-	static struct privd privd = { .accepting = -1, .client = -1, .worker_dead = -1, .session = { .sock = -1 } };
+	static struct privd privd = {
+		.accepting = -1, .client = -1, .worker_dead = -1, .session = { .sock = -1 }
+	};
 	struct args args = { 0 };
 	struct errbuf err = { "" };
 	int code = 0, rc = args_parse(&args, argc, argv), ready = -1;

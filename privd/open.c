@@ -91,7 +91,7 @@ open_route(void)
 {
 	const struct sockaddr_nl groups = { .nl_family = AF_NETLINK,
 		.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_IFADDR |
-		    RTMGRP_IPV6_ROUTE };
+			     RTMGRP_IPV6_ROUTE };
 	const int rcvbuf = ROUTE_RCVBUF;
 	int fd = socket(AF_NETLINK, SOCK_RAW | FLAGS, NETLINK_ROUTE), rc;
 

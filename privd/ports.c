@@ -130,8 +130,8 @@ ports_offer(struct ports *ports, const struct conf_port *conf, uint32_t mark, st
 	if (rc == 0 && of.proto == PP_TCP && listen(fd, 128) < 0)
 		rc = -errno;
 	if (rc != 0)
-		return errbuf_set(reterr, rc, "port %s/%u: %s", of.proto == PP_UDP ? "udp" : "tcp", conf->port,
-		    strerror(-rc));
+		return errbuf_set(reterr, rc, "port %s/%u: %s", of.proto == PP_UDP ? "udp" : "tcp",
+		    conf->port, strerror(-rc));
 	ports->offered[ports->offered_count++] = (struct hold){ fd, of };
 	return 0;
 }

@@ -23,12 +23,12 @@ struct privd {
 	struct listener listener[PP_LISTENERS_MAX];
 	uint32_t listeners;
 	struct session session;
-	int accepting;	/* systemd's socket for the worker; -1: we start our own */
-	int client;	/* the one client of a single command; -1 */
-	int echo;	/* what ECHO passes: nothing can be done with it */
+	int accepting; /* systemd's socket for the worker; -1: we start our own */
+	int client;    /* the one client of a single command; -1 */
+	int echo;      /* what ECHO passes: nothing can be done with it */
 	int signals;
 	int worker_dead; /* readable when the session's process is gone */
-	pid_t worker;	 /* our child; 0 */
+	pid_t worker;    /* our child; 0 */
 	struct ids worker_ids;
 	struct ids ids; /* ours, after the drop */
 };
@@ -40,8 +40,8 @@ int privd_loop(struct privd *);
 
 /* start.c: what needs more privilege than we keep. */
 int start_users(struct privd *, struct errbuf *reterr);
-int start_worker(struct privd *, const char *program, const char *conf_path, bool debug,
-    struct errbuf *reterr);
+int start_worker(
+    struct privd *, const char *program, const char *conf_path, bool debug, struct errbuf *reterr);
 
 /* sandbox.c */
 int sandbox_drop(const struct privd *, struct errbuf *reterr);

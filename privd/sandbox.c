@@ -67,8 +67,9 @@ static const struct sc_rule rules[] = {
 void
 sandbox_print(void)
 {
-	printf("vantage-privd: capabilities cap_net_raw, cap_net_admin; no_new_privs; not dumpable; no core, no "
-	       "new process\n");
+	printf(
+	    "vantage-privd: capabilities cap_net_raw, cap_net_admin; no_new_privs; not dumpable; no core, no "
+	    "new process\n");
 	sc_print(stdout, rules);
 }
 
@@ -85,12 +86,13 @@ verify(const struct privd *privd, bool root, int fd, struct errbuf *reterr)
 		return rc;
 	for (uint32_t i = 0; i < 4; i++) {
 		if (st.uid[i] != privd->ids.uid || st.gid[i] != privd->ids.gid)
-			return errbuf_set(reterr, -EPERM, "dropping root failed: user or group is still another");
+			return errbuf_set(
+			    reterr, -EPERM, "dropping root failed: user or group is still another");
 	}
 	/* Without root to narrow it the bounding set is the unit's affair, and
 	 * no_new_privs makes it moot. */
-	if ((root && st.cap_bnd != CAPS) || st.cap_eff != CAPS || st.cap_prm != CAPS || st.cap_inh != 0 || st.cap_amb != 0 ||
-	    st.no_new_privs != 1)
+	if ((root && st.cap_bnd != CAPS) || st.cap_eff != CAPS || st.cap_prm != CAPS || st.cap_inh != 0 ||
+	    st.cap_amb != 0 || st.no_new_privs != 1)
 		return errbuf_set(reterr, -EPERM,
 		    "capabilities are not exactly cap_net_raw and cap_net_admin (permitted %llx): see "
 		    "AmbientCapabilities= in vantage-privd.service",
@@ -115,8 +117,9 @@ sandbox_drop(const struct privd *privd, struct errbuf *reterr)
 		rc = capng_change_id((int)privd->ids.uid, (int)privd->ids.gid, CAPNG_DROP_SUPP_GRP);
 	if (rc == 0 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
 		rc = -errno;
-	if (rc == 0 && (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ||
-			   setrlimit(RLIMIT_CORE, &none) < 0 || setrlimit(RLIMIT_NPROC, &none) < 0))
+	if (rc == 0 &&
+	    (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ||
+		setrlimit(RLIMIT_CORE, &none) < 0 || setrlimit(RLIMIT_NPROC, &none) < 0))
 		rc = -errno;
 	if (rc != 0)
 		rc = errbuf_set(reterr, -EPERM, "cannot give privileges up (step %d)", rc);

@@ -39,5 +39,6 @@ serve_one(struct session *s, const struct op ops[PP_MSG_MAX], struct privd *priv
 		(void)close(call.fd);
 	if (rc == -EPIPE || rc == -ECONNRESET)
 		return -EPIPE;
-	return rc == 0 ? 0 : errbuf_set(reterr, -EPROTO, "cannot answer %s: %s", pp_msgs[id].name, strerror(-rc));
+	return rc == 0 ? 0
+		       : errbuf_set(reterr, -EPROTO, "cannot answer %s: %s", pp_msgs[id].name, strerror(-rc));
 }

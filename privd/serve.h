@@ -13,7 +13,7 @@ struct privd;
 struct call {
 	union pp_body request;
 	union pp_body answer;
-	int fd;	   /* that goes with the answer; -1: none */
+	int fd;    /* that goes with the answer; -1: none */
 	bool lent; /* it is ours and stays open */
 };
 

@@ -78,7 +78,8 @@ worker_exec(const char *program, int channel, char **argv)
 }
 
 int
-start_worker(struct privd *privd, const char *program, const char *conf_path, bool debug, struct errbuf *reterr)
+start_worker(
+    struct privd *privd, const char *program, const char *conf_path, bool debug, struct errbuf *reterr)
 {
 	char *argv[7] = { TEXT("vantage-workerd") };
 	char found[600];

@@ -38,7 +38,8 @@ privcli_connect(struct privcli *cli, const char *path, struct errbuf *reterr)
 		int rc = -errno;
 
 		(void)close(fd);
-		return errbuf_set(reterr, rc, "%s: %s (is vantage-privd.socket started?)", path, strerror(-rc));
+		return errbuf_set(
+		    reterr, rc, "%s: %s (is vantage-privd.socket started?)", path, strerror(-rc));
 	}
 	cli->fd = fd;
 	return 0;

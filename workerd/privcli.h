@@ -30,8 +30,8 @@ struct privcli_facts {
 	uint32_t max_pps;
 	uint32_t listeners;
 	bool has_client; /* serve it, then end */
-	bool spoof;	 /* sources that are not this host's may be used */
-	bool local;	 /* this host's own addresses may be probed */
+	bool spoof;      /* sources that are not this host's may be used */
+	bool local;      /* this host's own addresses may be probed */
 	bool egress_guard;
 };
 
@@ -47,9 +47,10 @@ int privcli_open_raw(struct privcli *, enum addr_family, int *ret_fd);
 int privcli_open_ring(struct privcli *, int *ret_fd);
 int privcli_open_route(struct privcli *, int *ret_fd); /* rtnetlink: may look, not change */
 int privcli_open_listener(struct privcli *, uint32_t index, int *ret_fd); /* -ENOENT: no more */
-int privcli_open_client(struct privcli *, int *ret_fd);			  /* -ENOENT: none, or taken */
-int privcli_open_port(struct privcli *, uint8_t ipproto, uint16_t port, int *ret_fd); /* -EACCES: not configured */
-int privcli_echo(struct privcli *, uint32_t value, int *ret_fd); /* a useless descriptor: for measuring */
+int privcli_open_client(struct privcli *, int *ret_fd);                   /* -ENOENT: none, or taken */
+int privcli_open_port(
+    struct privcli *, uint8_t ipproto, uint16_t port, int *ret_fd); /* -EACCES: not configured */
+int privcli_echo(struct privcli *, uint32_t value, int *ret_fd);    /* a useless descriptor: for measuring */
 
 /* Not counted: reserving twice is once. ipproto: IPPROTO_TCP, UDP, ICMP or
  * ICMPV6 (one space for both). -EADDRINUSE: another program of the host has it. */

@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <linux/landlock.h>
 #include <linux/capability.h>
 #include <linux/if_packet.h>
+#include <linux/landlock.h>
 #include <net/if.h>
 #include <sched.h>
 #include <signal.h>
@@ -74,8 +74,9 @@ static const struct sc_rule rules[] = {
 void
 sandbox_print(FILE *out)
 {
-	fprintf(out, "vantage-workerd: own user, no capability, no_new_privs; empty root, empty network namespace; "
-		     "not dumpable; no core, no new process; Landlock: no file\n");
+	fprintf(out,
+	    "vantage-workerd: own user, no capability, no_new_privs; empty root, empty network namespace; "
+	    "not dumpable; no core, no new process; Landlock: no file\n");
 	sc_print(out, rules);
 }
 
@@ -90,8 +91,10 @@ net_verify(struct errbuf *reterr)
 		return 0; /* not even the question can be asked from in here */
 	for (uint32_t i = 0; all[i].if_index != 0; i++) {
 		if (strcmp(all[i].if_name, "lo") != 0)
-			rc = errbuf_set(reterr, -EPERM, "the network namespace is not empty (%s): start as root, or "
-				"with PrivateNetwork=yes in the unit", all[i].if_name);
+			rc = errbuf_set(reterr, -EPERM,
+			    "the network namespace is not empty (%s): start as root, or "
+			    "with PrivateNetwork=yes in the unit",
+			    all[i].if_name);
 	}
 	if_freenameindex(all);
 	return rc;
@@ -193,11 +196,13 @@ verify(int fd, const struct ids *ids, bool was_root, struct errbuf *reterr)
 			    (unsigned)st.uid[i], (unsigned)st.gid[i], ids->uid, ids->gid);
 	}
 	if (st.cap_prm != 0 || st.cap_eff != 0 || st.cap_inh != 0 || st.cap_amb != 0 || st.cap_bnd != 0)
-		return errbuf_set(reterr, -EPERM, "capabilities are left (permitted %llx, bounding %llx): start as "
-			"root, or with CapabilityBoundingSet= in the unit",
+		return errbuf_set(reterr, -EPERM,
+		    "capabilities are left (permitted %llx, bounding %llx): start as "
+		    "root, or with CapabilityBoundingSet= in the unit",
 		    (unsigned long long)st.cap_prm, (unsigned long long)st.cap_bnd);
 	if (st.no_new_privs != 1 || (was_root && st.groups != 0))
-		return errbuf_set(reterr, -EPERM, "no_new_privs or supplementary groups are not as they must be");
+		return errbuf_set(
+		    reterr, -EPERM, "no_new_privs or supplementary groups are not as they must be");
 	return 0;
 }
 

@@ -122,7 +122,8 @@ sc_load(const struct sc_rule *rules, struct errbuf *reterr)
 	if (rc == 0) {
 		rc = seccomp_load(ctx);
 		if (rc != 0)
-			(void)errbuf_set(reterr, rc, "the kernel refuses the system call filter: %s", strerror(-rc));
+			(void)errbuf_set(
+			    reterr, rc, "the kernel refuses the system call filter: %s", strerror(-rc));
 	}
 	if (ctx != NULL)
 		seccomp_release(ctx);

@@ -30,11 +30,26 @@ struct sc_rule {
 	const char *why;
 };
 
-#define SC_ALLOW(call, why) { __NR_##call, #call, 0, { { 0 } }, why }
-#define SC_ALLOW_IF(call, why, ...) { __NR_##call, #call, 0, { __VA_ARGS__ }, why }
-#define SC_REFUSE(call, err, why) { __NR_##call, #call, err, { { 0 } }, why }
-#define SC_ARG(i, v) { SC_EQ, i, 0, v }
-#define SC_MASK(i, m, v) { SC_MASKED_EQ, i, m, v }
+#define SC_ALLOW(call, why)                                                                                  \
+	{                                                                                                    \
+		__NR_##call, #call, 0, { { 0 } }, why                                                        \
+	}
+#define SC_ALLOW_IF(call, why, ...)                                                                          \
+	{                                                                                                    \
+		__NR_##call, #call, 0, { __VA_ARGS__ }, why                                                  \
+	}
+#define SC_REFUSE(call, err, why)                                                                            \
+	{                                                                                                    \
+		__NR_##call, #call, err, { { 0 } }, why                                                      \
+	}
+#define SC_ARG(i, v)                                                                                         \
+	{                                                                                                    \
+		SC_EQ, i, 0, v                                                                               \
+	}
+#define SC_MASK(i, m, v)                                                                                     \
+	{                                                                                                    \
+		SC_MASKED_EQ, i, m, v                                                                        \
+	}
 
 /* Loads it into this process, with no_new_privs; there is no way back. */
 int sc_load(const struct sc_rule *, struct errbuf *reterr);

@@ -21,7 +21,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (uint32_t asked = 0; asked <= PP_MSG_MAX; asked++) {
 		if (pp_answer_decode(asked, data, size, &error, &body) != 0)
 			continue;
-		must(pp_answer_encode(asked, error, &body, wire) == (int)size && memcmp(wire, data, size) == 0);
+		must(pp_answer_encode(asked, error, &body, wire) == (int)size &&
+		     memcmp(wire, data, size) == 0);
 	}
 	return 0;
 }

@@ -18,8 +18,9 @@
 #include "workerd/sandbox.h"
 
 #define TRIES                                                                                                \
-	T(open) T(socket) T(exec) T(fork) T(bind) T(connect) T(setsockopt) T(dup) T(prctl) T(kill) T(ptrace) T(mmap)   \
-	T(mprotect) T(uring) T(bpf) T(userns) T(memfd) T(ioctl) T(getsockopt) T(fcntl) T(pidfd) T(none)
+	T(open)                                                                                              \
+	T(socket) T(exec) T(fork) T(bind) T(connect) T(setsockopt) T(dup) T(prctl) T(kill) T(ptrace) T(mmap) \
+	    T(mprotect) T(uring) T(bpf) T(userns) T(memfd) T(ioctl) T(getsockopt) T(fcntl) T(pidfd) T(none)
 
 /*
  * The real sandbox around somebody who tries to leave it. privd starts this in

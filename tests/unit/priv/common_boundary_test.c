@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -33,8 +33,8 @@ add_all(struct prefixes *p, const char *const *prefixes)
 static void
 overlapping_and_touching_prefixes_become_one_range(void **state)
 {
-	static const char *const in[] = { "10.0.1.0/24", "10.0.0.0/24", "10.0.0.77/25", "10.0.3.0/24", "10.0.0.0/24",
-		NULL };
+	static const char *const in[] = { "10.0.1.0/24", "10.0.0.0/24", "10.0.0.77/25", "10.0.3.0/24",
+		"10.0.0.0/24", NULL };
 	static const uint8_t lo0[] = { 10, 0, 0, 0 }, hi0[] = { 10, 0, 1, 255 }, lo1[] = { 10, 0, 3, 0 };
 	struct prefixes p = { 0 };
 
@@ -50,7 +50,8 @@ overlapping_and_touching_prefixes_become_one_range(void **state)
 static void
 the_whole_space_is_one_range(void **state)
 {
-	static const char *const in[] = { "255.255.255.255", "0.0.0.0/0", "ffff::/16", "::/0", "1.2.3.4", NULL };
+	static const char *const in[] = { "255.255.255.255", "0.0.0.0/0", "ffff::/16", "::/0", "1.2.3.4",
+		NULL };
 	struct prefixes p = { 0 };
 	uint8_t last[4] = { 255, 255, 255, 255 };
 
@@ -66,8 +67,9 @@ the_whole_space_is_one_range(void **state)
 static void
 bad_prefixes_are_refused(void **state)
 {
-	static const char *const bad[] = { "", "x", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/-1", "10.0.0.0/08x", "::/129",
-		"10.0.0", "10.0.0.0/8/8", "::1%lo", "1:2:3:4:5:6:7:8:9:10:11:12:13:14:15:16:17:18:19:20:21" };
+	static const char *const bad[] = { "", "x", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/-1", "10.0.0.0/08x",
+		"::/129", "10.0.0", "10.0.0.0/8/8", "::1%lo",
+		"1:2:3:4:5:6:7:8:9:10:11:12:13:14:15:16:17:18:19:20:21" };
 	struct prefixes p = { 0 };
 
 	(void)state;
@@ -98,9 +100,10 @@ read_text(struct conf *conf, const char *text, size_t len, mode_t mode, struct e
 static void
 every_word_is_read(void **state)
 {
-	static const char text[] = "# all of it\nuser a\ngroup b\nprivd-user c\nprivd-group d\nmark 90\r\n"
-				   "max-pps\t1000\n  pps 50  \nwindow 7\nholdtime 3\nspoof yes\nlocal yes # both\n"
-				   "dnp /a\ndnp /b\ncontrol /c\nport udp/133\nport tcp/133";
+	static const char text[] =
+	    "# all of it\nuser a\ngroup b\nprivd-user c\nprivd-group d\nmark 90\r\n"
+	    "max-pps\t1000\n  pps 50  \nwindow 7\nholdtime 3\nspoof yes\nlocal yes # both\n"
+	    "dnp /a\ndnp /b\ncontrol /c\nport udp/133\nport tcp/133";
 	struct conf conf;
 	struct errbuf err;
 
@@ -131,12 +134,23 @@ a_bad_line_is_named_by_line_and_column(void **state)
 		const char *text;
 		const char *where;
 	} bad[] = {
-		{ "pps 10\nppps 10\n", ":2:1:" }, { "pps  0", ":1:6:" }, { "pps 1000001", ":1:5:" }, { "pps 1x", ":1:5:" },
-		{ "pps", ":1:4:" }, { "mark 256", ":1:6:" }, { "spoof maybe", ":1:7:" }, { "dnp relative", ":1:5:" },
-		{ "port udp/0", ":1:6:" }, { "port sctp/1", ":1:6:" }, { "user aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", ":1:6:" },
-		{ "port udp/1\nport udp/1\nport udp/1\nport udp/1\nport udp/1\nport udp/1\nport udp/1\nport udp/1\n"
-		  "port udp/1\nport udp/1\nport udp/1\nport udp/1\nport udp/1\nport udp/1\nport udp/1\nport udp/1\n"
-		  "port udp/1\n", ":17:6:" },
+		{ "pps 10\nppps 10\n", ":2:1:" },
+		{ "pps  0", ":1:6:" },
+		{ "pps 1000001", ":1:5:" },
+		{ "pps 1x", ":1:5:" },
+		{ "pps", ":1:4:" },
+		{ "mark 256", ":1:6:" },
+		{ "spoof maybe", ":1:7:" },
+		{ "dnp relative", ":1:5:" },
+		{ "port udp/0", ":1:6:" },
+		{ "port sctp/1", ":1:6:" },
+		{ "user aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", ":1:6:" },
+		{ "port udp/1\nport udp/1\nport udp/1\nport udp/1\nport udp/1\nport udp/1\nport udp/1\nport "
+		  "udp/1\n"
+		  "port udp/1\nport udp/1\nport udp/1\nport udp/1\nport udp/1\nport udp/1\nport udp/1\nport "
+		  "udp/1\n"
+		  "port udp/1\n",
+		    ":17:6:" },
 	};
 
 	(void)state;
@@ -178,9 +192,10 @@ a_file_that_is_too_long_is_refused(void **state)
 
 /* ---- what the kernel says of us ---- */
 
-static const char status_text[] = "Name:\tx\nUid:\t995\t996\t997\t998\nGid:\t1\t2\t3\t4\nGroups:\t10 20 \n"
-				  "CapInh:\t0000000000000000\nCapPrm:\t0000000000003000\nCapEff:\t000001ffffffffff\n"
-				  "CapBnd:\t0000000000000001\nCapAmb:\t0000000000000000\nNoNewPrivs:\t1\nSeccomp:\t2\n";
+static const char status_text[] =
+    "Name:\tx\nUid:\t995\t996\t997\t998\nGid:\t1\t2\t3\t4\nGroups:\t10 20 \n"
+    "CapInh:\t0000000000000000\nCapPrm:\t0000000000003000\nCapEff:\t000001ffffffffff\n"
+    "CapBnd:\t0000000000000001\nCapAmb:\t0000000000000000\nNoNewPrivs:\t1\nSeccomp:\t2\n";
 
 static void
 status_is_read_to_the_bit(void **state)

@@ -75,7 +75,8 @@ a_value_one_outside_the_range_is_refused(void **state)
 				if (outside[o] >= f->min && outside[o] <= f->max)
 					continue; /* it wrapped: there is no such value */
 				for (uint32_t j = 0; j < layout->fields; j++)
-					memcpy((uint8_t *)&body + layout->field[j].offset, &layout->field[j].min, 4);
+					memcpy((uint8_t *)&body + layout->field[j].offset,
+					    &layout->field[j].min, 4);
 				len = pp_request_encode(id, &body, wire);
 				assert_true(len > 0);
 				for (uint32_t b = 0; b < 4; b++)
