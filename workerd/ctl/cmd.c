@@ -8,10 +8,12 @@
 
 const struct cmd cmds[] = {
 	{ "attach", "[KEY VALUE]...", "send measurements and get their results", cmd_attach },
+	{ "describe", "[COMMAND|MEASUREMENT]", "the same as help, as JSON for programs", cmd_describe },
 	{ "exit", "", "close this connection", cmd_exit },
 	{ "get", "command|holdtime|monitorname|nameserver|pid|pps|sport|version|window", "show a setting",
 	    cmd_get },
 	{ "help", "[COMMAND|MEASUREMENT]", "list the commands, or explain one", cmd_help },
+	{ "lss-clear", "NAME", "empty a local stop set of trace (operators)", cmd_lss_clear },
 	{ "set", "command|holdtime|monitorname|nameserver|pps|window VALUE", "change a setting (operators)",
 	    cmd_set },
 };

@@ -32,9 +32,11 @@ char *cmd_word(char *line, char **ret_rest);
 const struct cmd *cmd_find_in(const struct cmd *table, size_t count, const char *name);
 
 void cmd_attach(struct session *, char *rest);
+void cmd_describe(struct session *, char *rest);
 void cmd_exit(struct session *, char *rest);
 void cmd_get(struct session *, char *rest);
 void cmd_help(struct session *, char *rest);
+void cmd_lss_clear(struct session *, char *rest);
 void cmd_set(struct session *, char *rest);
 
 #endif

@@ -11,9 +11,9 @@ help_all(struct session *s)
 	const struct meas_type *const *t;
 
 	for (size_t i = 0; i < cmd_count; i++)
-		session_reply(s, "INFO %-8s %s", cmds[i].name, cmds[i].help);
+		session_reply(s, "INFO %-9s %s", cmds[i].name, cmds[i].help);
 	for (t = s->env->cfg.types; *t != NULL; t++)
-		session_reply(s, "INFO %-8s a measurement, for an attached session: help %s", (*t)->name, (*t)->name);
+		session_reply(s, "INFO %-9s a measurement, for an attached session: help %s", (*t)->name, (*t)->name);
 	session_reply(s, "OK");
 }
 

@@ -127,6 +127,41 @@ help_helps(void **state)
 }
 
 static void
+stop_sets_are_cleared_by_name(void **state)
+{
+	struct talk *t = *state;
+
+	assert_string_equal(talk_say(t, "lss-clear\n"), "ERR usage: lss-clear [lss-name]\n");
+	assert_string_equal(talk_say(t, "lss-clear set\n"), "ERR not permitted: lss-clear is for operators\n");
+	t->s.uid = 0;
+	assert_string_equal(talk_say(t, "lss-clear set\n"), "OK lss-clear set\n");
+	assert_string_equal(talk_say(t, "lss-clear other\n"), "ERR lss-clear other failed\n");
+}
+
+static void
+describe_gives_each_command_as_json(void **state)
+{
+	struct talk *t = *state;
+	const char *h;
+	size_t lines = 0;
+
+	assert_string_equal(talk_say(t, "describe exit\n"),
+	    "INFO {\"command\":\"exit\",\"kind\":\"control\",\"usage\":\"\",\"help\":\"close this connection\"}\nOK\n");
+	assert_string_equal(talk_say(t, "describe wait\n"),
+	    "INFO {\"command\":\"wait\",\"kind\":\"measurement\",\"options\":[]}\nOK\n");
+	assert_string_equal(talk_say(t, "describe frob\n"), "ERR unhandled command 'frob'\n");
+	h = talk_say(t, "describe\n");
+	for (const char *p = h; (p = strstr(p, "INFO {\"command\":")) != NULL; p++)
+		lines++;
+	assert_int_equal(lines, cmd_count + 4);
+	/* Texts are written as they are. */
+	for (size_t i = 0; i < cmd_count; i++)
+		assert_null(strpbrk(cmds[i].usage, "\"\\"));
+	for (size_t i = 0; i < cmd_count; i++)
+		assert_null(strpbrk(cmds[i].help, "\"\\"));
+}
+
+static void
 the_command_table_is_sorted(void **state)
 {
 	(void)state;
@@ -150,6 +185,8 @@ main(void)
 		T(texts_of_set_are_bounded),
 		T(exit_closes_without_a_word),
 		T(help_helps),
+		T(stop_sets_are_cleared_by_name),
+		T(describe_gives_each_command_as_json),
 		T(the_command_table_is_sorted),
 	};
 

@@ -183,8 +183,23 @@ static const struct arg_spec no_args[] = { { 0 } };
 
 static const struct meas_type type_hold = { .name = "hold", .args = no_args, .record = &ping_record_type,
 	.parse = parse_wait, .claims = claims, .result = result, .free = mock_free };
+/* One shared set, of the name "set". */
+static void *
+shared_new(void)
+{
+	return malloc(1);
+}
+
+static int
+shared_clear(void *shared, const char *name)
+{
+	(void)shared;
+	return strcmp(name, "set") == 0 ? 0 : -ENOENT;
+}
+
 static const struct meas_type type_now = { .name = "now", .args = no_args, .record = &ping_record_type,
-	.parse = parse_now, .claims = claims, .result = result, .free = mock_free };
+	.parse = parse_now, .claims = claims, .result = result, .free = mock_free, .shared_new = shared_new,
+	.shared_free = free, .shared_clear = shared_clear };
 static const struct meas_type type_step = { .name = "step", .args = no_args, .record = &ping_record_type,
 	.parse = parse_step, .claims = claims, .result = result, .free = mock_free };
 static const struct meas_type type_wait = { .name = "wait", .args = no_args, .record = &ping_record_type,
