@@ -445,8 +445,6 @@ firewall_remove(struct firewall *fw)
 		uint8_t bytes[FW_BATCH_SMALL];
 		struct fw_batch b;
 
-		if (i == 1 && !fw->egress)
-			return;
 		fw_batch_init_fixed(&b, bytes, sizeof(bytes), &fw->seq);
 		table_put(&b, NFT_MSG_DELTABLE, families[i], 0);
 		(void)fw_batch_commit(&b, fw->nl);

@@ -264,6 +264,8 @@ start(struct privd *privd, const struct args *args, int *ret_code, struct errbuf
 		*ret_code = rc == -EPERM ? EXIT_PERMISSION : EXIT_CONFIG;
 	}
 	if (rc == 0)
+		rc = start_alone(privd, reterr);
+	if (rc == 0)
 		rc = install(privd, reterr);
 	if (rc != 0)
 		return rc;

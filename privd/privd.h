@@ -40,6 +40,7 @@ int privd_loop(struct privd *);
 
 /* start.c: what needs more privilege than we keep. */
 int start_users(struct privd *, struct errbuf *reterr);
+int start_alone(const struct privd *, struct errbuf *reterr);
 int start_worker(
     struct privd *, const char *program, const char *conf_path, bool debug, struct errbuf *reterr);
 

@@ -4,12 +4,15 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include "common/log.h"
 #include "vantage-paths.h"
 
 int
@@ -24,6 +27,39 @@ start_users(struct privd *privd, struct errbuf *reterr)
 	if (rc == 0 && privd->ids.uid == privd->worker_ids.uid)
 		return errbuf_set(reterr, -EINVAL, "worker and helper must not share a user");
 	return rc;
+}
+
+/*
+ * One privd in a network: a listening name in the abstract namespace (unix(7)),
+ * which is the network namespace's own and goes with its holder, however that
+ * ends. Anybody may take such a name: who has it is believed only when it is
+ * root or our own user.
+ */
+int
+start_alone(const struct privd *privd, struct errbuf *reterr)
+{
+	const struct sockaddr_un sun = { .sun_family = AF_UNIX, .sun_path = "\0vantage-privd" };
+	const socklen_t name = offsetof(struct sockaddr_un, sun_path) + sizeof("\0vantage-privd") - 1;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct ucred cred = { 0 };
+	socklen_t len = sizeof(cred);
+
+	if (fd < 0)
+		return errbuf_set(reterr, -errno, "socket: %s", strerror(errno));
+	if (bind(fd, (const struct sockaddr *)&sun, name) == 0)
+		return listen(fd, 1) < 0 ? errbuf_set(reterr, -errno, "listen: %s", strerror(errno)) : 0;
+	if (connect(fd, (const struct sockaddr *)&sun, name) == 0 &&
+	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 &&
+	    (cred.uid == 0 || cred.uid == privd->ids.uid)) {
+		(void)close(fd);
+		return errbuf_set(reterr, -EBUSY,
+		    "another vantage-privd runs on this network (pid %d): stop it first (systemctl stop "
+		    "vantage-privd, or end the other command)",
+		    (int)cred.pid);
+	}
+	log_warn("the name that tells of a running vantage-privd is taken by another program: not checked");
+	(void)close(fd);
+	return 0;
 }
 
 /* Beside us when installed, in the next folder when built. Never by PATH. */
