@@ -66,6 +66,15 @@ on_client_done(void *ctx)
 }
 
 static void
+on_shutdown(void *ctx)
+{
+	struct worker *w = ctx;
+
+	log_info("a client's shutdown: stopping");
+	on_stop(&w->loop);
+}
+
+static void
 on_wake(void *ctx)
 {
 	struct worker *w = ctx;
@@ -177,7 +186,8 @@ setup_ctl(struct worker *w, struct errbuf *err)
 {
 	struct ctl_config cfg = { .types = meas_types, .version = VANTAGE_VERSION, .hostname = w->hostname,
 		.monitor = w->opt.monitor, .command = w->opt.command, .pid = getpid(), .uid = getuid(),
-		.wake = on_wake, .client_done = on_client_done, .ctx = w };
+		.wake = on_wake, .client_done = on_client_done, .stop = on_shutdown,
+		.ctx = w };
 
 	(void)gethostname(w->hostname, sizeof(w->hostname) - 1);
 	w->ctl = ctl_new(&w->loop.uv, &cfg, w->loop.engine);

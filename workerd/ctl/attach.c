@@ -404,6 +404,21 @@ attach_end(struct attach *a)
 	settle(a);
 }
 
+void
+attach_flush(struct attach *a)
+{
+	struct task *t;
+
+	while ((t = a->head) != NULL) {
+		struct meas *m = (struct meas *)t;
+
+		queue_remove(a, t);
+		idtab_del(&a->ids, t->id);
+		m->type->free(m);
+	}
+	attach_end(a);
+}
+
 bool
 attach_ending(const struct attach *a)
 {

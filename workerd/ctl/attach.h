@@ -40,6 +40,8 @@ void attach_line(struct attach *, char *line, size_t len);
 void attach_wake(struct attach *);
 /* Like "done", without the OK. */
 void attach_end(struct attach *);
+/* The same, and what has not begun is dropped without a result. */
+void attach_flush(struct attach *);
 bool attach_ending(const struct attach *);
 /* The queue is full: read no more until it has been used. */
 bool attach_full(const struct attach *);

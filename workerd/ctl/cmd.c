@@ -16,6 +16,7 @@ const struct cmd cmds[] = {
 	{ "lss-clear", "NAME", "empty a local stop set of trace (operators)", cmd_lss_clear },
 	{ "set", "command|holdtime|monitorname|nameserver|pps|window VALUE", "change a setting (operators)",
 	    cmd_set },
+	{ "shutdown", "cancel|done|flush|now", "end the service, or not after all (operators)", cmd_shutdown },
 };
 
 const size_t cmd_count = sizeof(cmds) / sizeof(cmds[0]);

@@ -126,6 +126,10 @@ cmd_attach(struct session *s, char *rest)
 
 	if (!parse(s, rest, &v))
 		return;
+	if (s->env->shutdown > SHUTDOWN_DONE) {
+		session_reply(s, "ERR not accepted: the service is ending");
+		return;
+	}
 	s->attach = attach_new(s, &(struct attach_options){
 		.name = v.name,
 		.descr = v.descr,

@@ -1,6 +1,7 @@
 #include "workerd/ctl/ctl.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -46,6 +47,20 @@ on_idle(uv_idle_t *h)
 		if (next == CONN_AGAIN)
 			ctl_attend(ctl, c);
 	}
+	shutdown_step(ctl);
+}
+
+void
+ctl_settle(struct ctl *ctl)
+{
+	if (!ctl->stopping)
+		(void)uv_idle_start(&ctl->idle, on_idle);
+}
+
+static void
+on_shutdown(struct session_env *env)
+{
+	shutdown_asked((struct ctl *)((char *)env - offsetof(struct ctl, env)));
 }
 
 void
@@ -56,7 +71,7 @@ ctl_attend(struct ctl *ctl, struct conn *c)
 	c->attending = true;
 	c->attend_next = ctl->attend;
 	ctl->attend = c;
-	(void)uv_idle_start(&ctl->idle, on_idle);
+	ctl_settle(ctl);
 }
 
 struct ctl *
@@ -71,11 +86,13 @@ ctl_new(uv_loop_t *loop, const struct ctl_config *cfg, struct engine *engine)
 		return NULL;
 	}
 	ctl->loop = loop;
-	/* Neither of the two can fail (uv_idle_init, uv_timer_init). */
+	ctl->env.on_shutdown = on_shutdown;
+	/* None of the three can fail (uv_idle_init, uv_timer_init). */
 	(void)uv_idle_init(loop, &ctl->idle);
 	(void)uv_timer_init(loop, &ctl->retry);
-	ctl->idle.data = ctl->retry.data = ctl;
-	ctl->handles = 2;
+	(void)uv_timer_init(loop, &ctl->late);
+	ctl->idle.data = ctl->retry.data = ctl->late.data = ctl;
+	ctl->handles = 3;
 	return ctl;
 }
 
@@ -113,4 +130,5 @@ ctl_stop(struct ctl *ctl)
 	ctl->listeners = NULL;
 	uv_close((uv_handle_t *)&ctl->idle, on_handle_closed);
 	uv_close((uv_handle_t *)&ctl->retry, on_handle_closed);
+	uv_close((uv_handle_t *)&ctl->late, on_handle_closed);
 }

@@ -37,6 +37,8 @@ struct ctl_config {
 	void (*wake)(void *ctx);
 	/* A connection given to ctl_client has ended; may be NULL. */
 	void (*client_done)(void *ctx);
+	/* A client's "shutdown" has come to its end: end the service. */
+	void (*stop)(void *ctx);
 	void *ctx;
 };
 

@@ -28,17 +28,24 @@ struct ctl {
 	struct conn *attend; /* to look at before the loop sleeps */
 	uv_idle_t idle;	     /* active while attend is not empty */
 	uv_timer_t retry;    /* when accepting failed for lack of something */
+	uv_timer_t late;     /* the end no longer waits for slow readers */
 	size_t unsent; /* output that waits, in all connections */
 	uint32_t conn_count;
 	uint32_t handles; /* not yet closed */
 	uint32_t privates; /* connections given to us so far */
 	bool paused; /* listeners do not wait */
 	bool stopping;
+	bool flushed;	  /* what "shutdown flush" drops has been dropped */
+	bool closing_all; /* the service ends once all connections have */
 	char read[CTL_READ_BYTES + LINE_MAX_BYTES + 2]; /* one connection's input at a time */
 };
 
 /* Look at this connection before the loop sleeps. */
 void ctl_attend(struct ctl *, struct conn *);
+/* Something has changed that may end the service: look before the loop sleeps. */
+void ctl_settle(struct ctl *);
+void shutdown_asked(struct ctl *);
+void shutdown_step(struct ctl *);
 /* A handle has been closed; frees all after the last. */
 void ctl_handle_closed(struct ctl *);
 /* Listeners wait for connections, or do not. */

@@ -18,6 +18,13 @@
 struct attach;
 struct session;
 
+enum shutdown_mode {
+	SHUTDOWN_NONE = 0,
+	SHUTDOWN_DONE,	/* when no source has anything left */
+	SHUTDOWN_FLUSH, /* when what runs has ended */
+	SHUTDOWN_NOW,
+};
+
 /* What all sessions of a worker share. */
 struct session_env {
 	struct ctl_config cfg;
@@ -29,6 +36,8 @@ struct session_env {
 	size_t out_total;
 	char monitor[CTL_MONITOR_MAX]; /* "": none set */
 	char command[CTL_COMMAND_MAX];
+	enum shutdown_mode shutdown;
+	void (*on_shutdown)(struct session_env *); /* the mode has been set; NULL: none listens */
 };
 
 /* 0 or -ENOMEM. */

@@ -22,12 +22,19 @@ client_done(void *ctx)
 	((struct room *)ctx)->clients_done++;
 }
 
+static void
+stop(void *ctx)
+{
+	((struct room *)ctx)->stops++;
+}
+
 int
 room_open(void **state)
 {
 	struct room *r = calloc(1, sizeof(*r));
 	struct ctl_config cfg = { .types = mock_types, .version = "20260420", .hostname = "testhost",
-		.pid = 4711, .uid = 990, .wake = wake, .client_done = client_done, .ctx = r };
+		.pid = 4711, .uid = 990, .wake = wake, .client_done = client_done, .stop = stop,
+		.ctx = r };
 
 	if (r == NULL || uv_loop_init(&r->loop) != 0 || mock_net_init(&r->net, 1000000) != 0)
 		return -1;

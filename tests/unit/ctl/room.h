@@ -12,6 +12,7 @@ struct room {
 	struct mock_net net;
 	struct ctl *ctl;
 	uint32_t clients_done;
+	uint32_t stops;
 	char path[64];
 	char answer[1 << 20];
 };
