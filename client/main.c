@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "client/guard.h"
 #include "client/opts.h"
 #include "client/run.h"
 #include "client/status.h"
@@ -95,6 +96,8 @@ main(int argc, char **argv)
 	struct ui ui;
 	int rc, status;
 
+	if (argc == 2 && strcmp(argv[1], GUARD_WORD) == 0)
+		return guard_main();
 	tzset();
 	ui_init(&ui, true);
 	rc = opts_parse(argc, (const char *const *)argv, &opts, &err);

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/log.h"
 #include "proto/record/zfile.h"
 
 static int
@@ -46,6 +47,15 @@ output_open(struct output *o, const char *path, enum out_format format, enum out
 	return 0;
 }
 
+void
+output_guard(struct output *o)
+{
+	int rc = o->owned && o->regular ? guard_start(&o->guard, o->fd, o->size) : 0;
+
+	if (rc < 0)
+		log_debug("output: no guard: %s", strerror(-rc));
+}
+
 bool
 output_is_full(const struct output *o)
 {
@@ -73,6 +83,7 @@ write_regular(struct output *o, const struct buf *b)
 		done += (size_t)n;
 	}
 	o->size += b->len;
+	guard_move(&o->guard, o->size);
 	return 0;
 }
 
@@ -167,6 +178,7 @@ output_close(struct output *o)
 {
 	int rc = output_flush(o);
 
+	guard_end(&o->guard);
 	if (o->owned && o->fd >= 0 && close(o->fd) != 0 && rc == 0)
 		rc = -errno;
 	o->fd = -1;

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "client/guard.h"
 #include "client/opts.h"
 #include "common/buf.h"
 #include "common/err.h"
@@ -27,6 +28,7 @@ struct output {
 	bool gone;    /* nobody reads it any more */
 	enum out_comp comp;
 	uint64_t size; /* of the regular file: where whole records end */
+	struct guard guard;
 	struct buf group;
 	struct buf packed;
 	uint32_t records; /* in group */
@@ -38,6 +40,9 @@ struct output {
 /* path NULL is standard output. 0, or a negative errno. */
 int output_open(
     struct output *, const char *path, enum out_format, enum out_comp, int wake_fd, struct errbuf *reterr);
+
+/* A file of our own gets its guard. */
+void output_guard(struct output *);
 
 /* Is there enough for a write? */
 bool output_is_full(const struct output *);

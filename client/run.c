@@ -424,6 +424,7 @@ open_all(struct run *r, struct errbuf *err)
 		return rc;
 	if (output_open(&r->output, o->output, o->format, o->comp, r->sigfd, err) != 0)
 		return STATUS_CREATE;
+	output_guard(&r->output);
 	return confine_self(o->pid_file, err) == 0 ? 0 : STATUS_INTERNAL;
 }
 

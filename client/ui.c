@@ -87,9 +87,9 @@ progress_format(const struct progress *p, char *buf, size_t cap)
 		    (unsigned)(p->done >= p->total ? 100 : p->done * 100 / p->total));
 	if (p->rate > 0 && n < cap)
 		n += (size_t)snprintf(buf + n, cap - n, ", %s packets/s", grouped(p->rate, rate));
-	/* Before a second has gone, and before anything came back, any guess at
-	 * the end would be noise. */
-	if (p->done == 0 || p->total <= p->done || ms < 1000 || n >= cap)
+	/* Before a second has gone, and while next to nothing has come back, any
+	 * guess at the end would be noise. */
+	if (p->done < p->total / 10000 || p->done == 0 || p->total <= p->done || ms < 1000 || n >= cap)
 		return;
 	format_left((uint64_t)((double)(p->total - p->done) * (double)ms / (double)p->done / 1000.0), left,
 	    sizeof(left));

@@ -398,7 +398,7 @@ def test_kill_leaves_whole_records(sock, tmp_path):
     total = 0
     with Fake(sock):
         for i in range(30):
-            p = start(sock, "-o", out, "-f", "-", stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            p = start(sock, "-o", out, "-f", "-", stdin=subprocess.PIPE)
             with p.stdin:
                 time.sleep(0.02)
                 try:
@@ -408,10 +408,24 @@ def test_kill_leaves_whole_records(sock, tmp_path):
                     pass
                 time.sleep(random.uniform(0, 0.1))
                 p.kill()
-            p.wait()
-            p.stdout.close()
+            p.stdin = None
+            # The guard of the output has standard error too: its end is awaited.
+            p.communicate(timeout=20)
             total += results(out.read_bytes()) if out.exists() else 0
     assert total > 0
+
+
+def test_a_part_of_a_record_is_cut_off_behind_a_killed_client(sock, tmp_path):
+    out = tmp_path / "o.warts"
+    with Fake(sock, hold="always"):
+        p = start(sock, "-o", out, "-i", "192.0.2.1")
+        wait_for(lambda: out.exists() and out.stat().st_size > 0)
+        whole = out.read_bytes()
+        with open(out, "ab") as f:
+            f.write(b"\x12\x05\x00\x07\x00")     # as a write that was ended halfway
+        p.kill()
+        p.communicate(timeout=20)
+    assert out.read_bytes() == whole
 
 
 # dump

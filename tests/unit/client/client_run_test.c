@@ -114,8 +114,8 @@ progress_says_what_is_known(void **state)
 		    "10 of about 20 done (50%), 5s left" },
 		{ { .done = 1, .total = 3601, .elapsed = 2 * NSEC_PER_SEC },
 		    "1 of 3,601 done (0%), 2h00m left" },
-		{ { .done = 1, .total = 10000000, .elapsed = 2 * NSEC_PER_SEC },
-		    "1 of 10,000,000 done (0%), days left" },
+		{ { .done = 1000, .total = 10000000, .elapsed = 2000 * NSEC_PER_SEC },
+		    "1,000 of 10,000,000 done (0%), days left" },
 		{ { .done = 5, .total = 5, .elapsed = 2 * NSEC_PER_SEC }, "5 of 5 done (100%)" },
 		{ { .done = 5, .total = 9, .elapsed = NSEC_PER_SEC / 2 }, "5 of 9 done (55%)" },
 	};
