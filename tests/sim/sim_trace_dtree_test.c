@@ -135,6 +135,8 @@ a_second_visit_begins_anew(void **state)
 	order_is(net, "12 6 3 4 5 6 2 1");
 	assert_int_equal(rec->probe_count, 8);
 	assert_int_equal(rec->leg.probe_count, 6);
+	for (uint32_t i = 0; i < sim_sent(net); i++) /* numbers are not used again */
+		assert_int_equal(util_probe(net, i)->ip_id, i + 1);
 	for (uint16_t i = 0; i < rec->leg.probe_count; i++)
 		assert_int_equal(rec->leg.probes[i].id, 0);
 	assert_int_equal(rec->leg.replies[0].probe, 5);

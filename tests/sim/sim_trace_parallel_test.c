@@ -204,6 +204,18 @@ a_late_unreachable_still_ends_the_trace(void **state)
 }
 
 static void
+confidence_counts_interfaces_hop_by_hop(void **state)
+{
+	struct sim *net = sim_new("ttl 1: packet=192.0.2.11,192.0.2.12,192.0.2.13; ttl 2: 192.0.2.2");
+	const struct trace_record *rec = util_trace(net, "trace -c 95 -N 3 " DST);
+
+	assert_int_equal(util_count(&rec->leg, 1), 16);
+	assert_int_equal(util_count(&rec->leg, 2), 6);
+	sim_free(net);
+	(void)state;
+}
+
+static void
 lastditch_follows_a_parallel_gap(void **state)
 {
 	struct sim *net = sim_new("ttl 1: 192.0.2.1; dst: hops=40");
@@ -303,6 +315,7 @@ main(void)
 		cmocka_unit_test(probes_to_one_hop_keep_their_distance),
 		cmocka_unit_test(a_late_reply_does_not_answer_the_next_attempt),
 		cmocka_unit_test(a_late_unreachable_still_ends_the_trace),
+		cmocka_unit_test(confidence_counts_interfaces_hop_by_hop),
 		cmocka_unit_test(lastditch_follows_a_parallel_gap),
 		cmocka_unit_test(back_descends_from_the_hop_limit),
 		cmocka_unit_test(back_falls_back_to_gap_or_hop_limit),

@@ -251,6 +251,37 @@ sizes_are_those_of_the_table(void **state)
 	(void)state;
 }
 
+static void
+claims(uint8_t method, uint16_t dport, uint8_t confidence, uint16_t low, uint16_t high)
+{
+	struct trace t = trace_of(method, 0, false);
+	struct claim c;
+
+	t.rec.dport = dport;
+	t.rec.confidence = confidence;
+	trace_claim(&t.rec, 1234, &c);
+	assert_true(addr_equal(&c.remote, &t.rec.dst));
+	assert_int_equal(c.proto, trace_proto(&t.rec));
+	assert_int_equal(c.local_port, 1234);
+	assert_int_equal(c.remote_lo, low);
+	assert_int_equal(c.remote_hi, high);
+	trace_record_fini(&t.rec);
+}
+
+/* Every port that a probe may go to, so that two traces never share one. */
+static void
+claims_cover_what_may_be_sent(void **state)
+{
+	claims(TRACE_UDP_PARIS, 33435, 0, 33435, 33435);
+	claims(TRACE_TCP, 80, 99, 80, 80);
+	claims(TRACE_ICMP, 7, 0, 0, 65535);
+	claims(TRACE_UDP, 33435, 0, 33435, 39435);
+	claims(TRACE_UDP, 59535, 0, 59535, 65535);
+	claims(TRACE_UDP, 59536, 0, 0, 65535);
+	claims(TRACE_UDP, 2, 95, 0, 65535);
+	(void)state;
+}
+
 int
 main(void)
 {
@@ -263,6 +294,7 @@ main(void)
 		cmocka_unit_test(fragments_are_known_by_offset_port_and_counter),
 		cmocka_unit_test(direct_replies_belong_to_the_last_probe),
 		cmocka_unit_test(numbers_go_on_into_the_second_leg),
+		cmocka_unit_test(claims_cover_what_may_be_sent),
 		cmocka_unit_test(sizes_are_those_of_the_table),
 	};
 
