@@ -215,6 +215,9 @@ install(struct privd *privd, struct errbuf *reterr)
 static int
 open_doors(struct privd *privd, struct errbuf *reterr)
 {
+	/* For clients that want ids in DATA headers, and those that do not; the
+	 * worker tells them apart by name. */
+	static const char *const controls[2] = { VANTAGE_CONTROL_SOCKET, VANTAGE_CONTROL_ID_SOCKET };
 	const struct conf *conf = &privd->conf;
 	int rc = 0;
 
@@ -225,9 +228,8 @@ open_doors(struct privd *privd, struct errbuf *reterr)
 		    &privd->ports, &conf->ports.port[i], privd->policy.mark | MARK_KIND_TX, reterr);
 	if (rc != 0 || privd->accepting >= 0 || privd->client >= 0)
 		return rc;
-	if (conf->control.count == 0)
-		return listener_open(
-		    &privd->listener[privd->listeners++], VANTAGE_CONTROL_SOCKET, &privd->ids, reterr);
+	for (uint32_t i = 0; rc == 0 && conf->control.count == 0 && i < 2; i++)
+		rc = listener_open(&privd->listener[privd->listeners++], controls[i], &privd->ids, reterr);
 	for (uint32_t i = 0; rc == 0 && i < conf->control.count; i++)
 		rc = listener_open(
 		    &privd->listener[privd->listeners++], conf->control.path[i], &privd->ids, reterr);

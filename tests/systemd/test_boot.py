@@ -79,6 +79,7 @@ def fields(text):
 def test_sysusers_and_tmpfiles_made_what_is_needed(said):
     assert said["users"].split() == ["vantage", "vantage-priv"]
     assert sorted(said["sockets"].splitlines()) == [
+        "/run/vantage/control-id.sock 666 root root",
         "/run/vantage/control.sock 666 root root",
         "/run/vantage/privd.sock 660 root vantage"]
 

@@ -46,8 +46,9 @@ struct ctl_config {
  * loop has ended. */
 struct ctl *ctl_new(uv_loop_t *, const struct ctl_config *, struct engine *);
 
-/* Serve what connects to a listening socket, UNIX or TCP. The descriptor is
- * ours from here on, also on failure. 0 or a negative errno. */
+/* Serve what connects to a listening socket, UNIX or TCP. A UNIX socket whose
+ * path ends in CTL_ID_NAME has the id form in any case. The descriptor is ours from here on, also on failure. 0 or a negative errno. */
+#define CTL_ID_NAME "control-id.sock"
 int ctl_listen(struct ctl *, int fd, enum ctl_form form);
 
 /* Serve one connected client; as above. */

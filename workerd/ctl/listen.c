@@ -176,6 +176,15 @@ learn_address(struct listener *l)
 	return 0;
 }
 
+/* "control-id.sock", or ".../control-id.sock", and not "xcontrol-id.sock". */
+static bool
+has_id_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return strcmp(slash == NULL ? path : slash + 1, CTL_ID_NAME) == 0;
+}
+
 int
 ctl_listen(struct ctl *ctl, int fd, enum ctl_form form)
 {
@@ -186,10 +195,10 @@ ctl_listen(struct ctl *ctl, int fd, enum ctl_form form)
 		goto out;
 	l->ctl = ctl;
 	l->fd = fd;
-	l->with_id = form == CTL_FORM_ID;
 	rc = learn_address(l);
 	if (rc != 0)
 		goto out;
+	l->with_id = form == CTL_FORM_ID || has_id_name(l->path);
 	rc = uv_poll_init(ctl->loop, &l->poll, fd);
 	if (rc != 0)
 		goto out;

@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -364,6 +365,26 @@ a_listener_has_a_data_form_and_the_client_may_override_it(void **state)
 }
 
 static void
+the_name_control_id_has_the_id_form(void **state)
+{
+	struct room *r = *state;
+	char path[64];
+	int a;
+
+	(void)snprintf(path, sizeof(path), "/tmp/vantage-ctl-%d", (int)getpid());
+	assert_int_equal(mkdir(path, 0700), 0);
+	(void)snprintf(path, sizeof(path), "/tmp/vantage-ctl-%d/" CTL_ID_NAME, (int)getpid());
+	room_listen_at(r, path, CTL_FORM_PLAIN);
+	a = connect_unix(r);
+	say(a, "attach\nnow 192.0.2.1\n");
+	assert_int_equal(count(hear(r, a, NULL), " id-1\n"), 2);
+	(void)close(a);
+	assert_int_equal(unlink(path), 0);
+	*strrchr(path, '/') = '\0';
+	assert_int_equal(rmdir(path), 0);
+}
+
+static void
 connections_are_named_by_path_and_count(void **state)
 {
 	struct room *r = *state;
@@ -546,6 +567,7 @@ main(void)
 		T(garbage_is_answered_and_cut),
 		T(a_flood_of_short_lines_is_taken_in_parts),
 		T(a_listener_has_a_data_form_and_the_client_may_override_it),
+		T(the_name_control_id_has_the_id_form),
 		T(connections_are_named_by_path_and_count),
 		T(too_many_connections_are_told_so),
 		T(one_user_cannot_take_all_connections),

@@ -70,15 +70,24 @@ room_spin(struct room *r)
 }
 
 void
-room_listen(struct room *r, enum ctl_form form)
+room_listen_at(struct room *r, const char *path, enum ctl_form form)
 {
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	(void)snprintf(r->path, sizeof(r->path), "/tmp/vantage-ctl-%d.sock", (int)getpid());
+	(void)snprintf(r->path, sizeof(r->path), "%s", path);
 	(void)unlink(r->path);
 	(void)snprintf(un.sun_path, sizeof(un.sun_path), "%s", r->path);
 	assert_int_equal(bind(fd, (struct sockaddr *)&un, sizeof(un)), 0);
 	assert_int_equal(listen(fd, 4096), 0);
 	assert_int_equal(ctl_listen(r->ctl, fd, form), 0);
+}
+
+void
+room_listen(struct room *r, enum ctl_form form)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/tmp/vantage-ctl-%d.sock", (int)getpid());
+	room_listen_at(r, path, form);
 }

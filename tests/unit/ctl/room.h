@@ -25,5 +25,6 @@ int room_close(void **state);
 void room_spin(struct room *);
 /* Listens on r->path. */
 void room_listen(struct room *, enum ctl_form form);
+void room_listen_at(struct room *, const char *path, enum ctl_form form);
 
 #endif
