@@ -26,6 +26,7 @@ engine_new(const struct engine_config *cfg, const struct engine_io *io, const st
 	}
 	wheel_init(&e->wheel, now->mono);
 	e->pace.next = now->mono;
+	share_init(&e->own, e, 1);
 	engine_configure(e, cfg);
 	return e;
 }
@@ -210,8 +211,10 @@ finish(struct engine *e, struct task *t, bool ran)
 	if (ran) {
 		e->running--;
 		s->running--;
+		s->share->running--;
 	}
 	e->stats.tasks_done++;
+	s->share->done++;
 	/* Its window slot is free: the source may have more. */
 	if (s->hungry || s->released != NULL)
 		source_activate(s);

@@ -8,6 +8,7 @@
 #include "common/nsec.h"
 #include "common/wheel.h"
 #include "workerd/probe/pace.h"
+#include "workerd/probe/share.h"
 #include "workerd/probe/task.h"
 
 /*
@@ -55,7 +56,8 @@ struct source_ops {
 struct source {
 	const struct source_ops *ops;
 	struct engine *engine;
-	struct source *next; /* ring of active sources */
+	struct share *share; /* whose it is; outlives it */
+	struct source *next; /* ring of the share's active sources */
 	struct task *ready_head; /* tasks that want a slot, first come first served */
 	struct task *ready_tail;
 	struct task *released;	 /* held once, now free to start; first come first */
@@ -67,6 +69,7 @@ struct source {
 	uint32_t window;   /* most running at once; 0: no limit */
 	uint32_t pps;	   /* own rate; 0: only the engine's */
 	struct pace pace;  /* own pace, when pps is not 0 */
+	struct meter sent; /* probes */
 	bool active;	   /* in the ring */
 	bool hungry;	   /* take() may have something */
 };
@@ -96,7 +99,9 @@ void engine_free(struct engine *);
 void engine_configure(struct engine *, const struct engine_config *);
 const struct engine_config *engine_config_get(const struct engine *);
 
+/* Of the engine's own share, unless source_share says otherwise at once. */
 void source_init(struct source *, struct engine *, const struct source_ops *, uint32_t priority);
+void source_share(struct source *, struct share *);
 /* Tasks may be had from it again. */
 void source_wake(struct source *);
 /* Leave the ring, for good or until source_wake. Its tasks must have ended:
@@ -118,6 +123,14 @@ void engine_input(struct engine *, const uint8_t *bytes, size_t len, nsec_t stam
 /* Fire deadlines, take new tasks, send what the pace allows. Returns when it
  * wants to be called again (mono; INT64_MAX: only on input). */
 nsec_t engine_run(struct engine *, const struct instant *now);
+
+/* Another share beside the engine's own, with no limit but its weight (at
+ * least 1). The shares live as long as the engine. */
+void share_init(struct share *, struct engine *, uint32_t weight);
+struct share *engine_share(struct engine *);
+void share_configure(struct engine *, struct share *, const struct share_config *);
+/* Packets a second that are this share's when all want to send. */
+uint32_t share_part(const struct engine *, const struct share *);
 
 const struct engine_stats *engine_stats_get(const struct engine *);
 uint32_t engine_running(const struct engine *);

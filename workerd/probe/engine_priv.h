@@ -17,8 +17,10 @@ struct engine {
 	struct wheel wheel;
 	struct pace pace;
 	struct instant now; /* of the callback that is running */
-	struct source *ring; /* active sources, circular; the one whose turn it is */
-	uint32_t active;     /* in the ring */
+	struct share own;     /* of sources that are nobody else's */
+	struct share *shares; /* those with active sources */
+	uint64_t weights;     /* of all shares */
+	uint64_t clock;	      /* of the share that had the last slot, before it */
 	uint32_t running;
 	bool idle; /* nothing wanted a slot when engine_run last returned */
 	uint32_t (*chosen_until)[65536]; /* by protocol class: seconds (mono) until which a chosen
@@ -40,5 +42,19 @@ void claims_drop(struct engine *, struct task *);
 void batch_forget(struct engine *, const struct task *);
 /* Puts a source where engine_run looks. */
 void source_activate(struct source *);
+
+/* share.c: */
+
+/* Among those with work, and not. */
+void share_list(struct engine *, struct share *);
+void share_unlist(struct engine *, struct share *);
+/* The share whose turn it is, or NULL when none can use a slot in this run. */
+struct share *share_pick(const struct engine *);
+/* It cannot use one. */
+void share_pass(const struct engine *, struct share *);
+/* It uses one. */
+void share_charge(struct engine *, struct share *);
+/* May another of its tasks begin? */
+bool share_window_open(const struct engine *, const struct share *);
 
 #endif

@@ -25,29 +25,38 @@ source_init(struct source *s, struct engine *e, const struct source_ops *ops, ui
 	memset(s, 0, sizeof(*s));
 	s->ops = ops;
 	s->engine = e;
+	s->share = &e->own;
 	s->priority = priority;
 	s->burst = priority;
+}
+
+void
+source_share(struct source *s, struct share *share)
+{
+	s->share = share;
 }
 
 void
 source_activate(struct source *s)
 {
 	struct engine *e = s->engine;
+	struct share *sh = s->share;
 
 	if (s->active)
 		return;
 	s->active = true;
-	e->active++;
+	sh->active++;
 	pace_set(&s->pace, s->pps);
 	pace_settle(&s->pace, e->now.mono, true);
 	s->burst = s->priority;
-	if (e->ring == NULL) {
-		e->ring = s->next = s;
+	if (sh->ring == NULL) {
+		sh->ring = s->next = s;
+		share_list(e, sh);
 		return;
 	}
 	/* Behind all others: before the one whose turn it is. */
-	s->next = e->ring->next;
-	e->ring->next = s;
+	s->next = sh->ring->next;
+	sh->ring->next = s;
 }
 
 void
@@ -70,17 +79,18 @@ ring_before(const struct source *s)
 static void
 source_deactivate(struct source *s)
 {
-	struct engine *e = s->engine;
-	struct source *before = e->ring->next == s ? e->ring : ring_before(s);
+	struct share *sh = s->share;
+	struct source *before = sh->ring->next == s ? sh->ring : ring_before(s);
 
 	s->active = false;
-	e->active--;
-	if (e->active == 0) {
-		e->ring = NULL;
+	sh->active--;
+	if (sh->active == 0) {
+		sh->ring = NULL;
+		share_unlist(s->engine, sh);
 	} else {
 		before->next = s->next;
-		if (e->ring == s)
-			e->ring = before;
+		if (sh->ring == s)
+			sh->ring = before;
 	}
 	s->next = NULL;
 }
@@ -189,6 +199,7 @@ task_begin(struct engine *e, struct source *s, struct task *t)
 	t->state = TASK_RUNNING;
 	e->running++;
 	s->running++;
+	s->share->running++;
 	if (rc != 0)
 		t->ops->refused(t, -rc, &e->now);
 	else
@@ -199,8 +210,8 @@ task_begin(struct engine *e, struct source *s, struct task *t)
 static bool
 window_open(const struct engine *e, const struct source *s)
 {
-	return (e->cfg.window == 0 || e->running < e->cfg.window) &&
-	    (s->window == 0 || s->running < s->window) && s->held < HELD_MAX;
+	return (s->window == 0 || s->running < s->window) && s->held < HELD_MAX &&
+	    share_window_open(e, s->share);
 }
 
 static bool
@@ -267,15 +278,16 @@ wants_slot(const struct engine *e, const struct source *s)
 	return s->ready_head != NULL || may_begin(e, s);
 }
 
-/* The source whose turn it is, or NULL when none may send now. Each gives up
- * to its priority in a row; those with nothing leave the ring, those that only
- * the window keeps from beginning stay. */
+/* The source of this share whose turn it is, or NULL when none may send now.
+ * Each gives up to its priority in a row; those with nothing leave the ring,
+ * those that only the window keeps from beginning stay. */
 static struct source *
-next_source(struct engine *e)
+source_of(struct engine *e, struct share *sh)
 {
-	for (uint32_t tries = e->active; tries > 0 && e->ring != NULL; tries--) {
-		struct source *s = e->ring->next;
-
+	if (!pace_due(&sh->pace, e->now.mono))
+		return NULL;
+	for (uint32_t tries = sh->active; tries > 0 && sh->ring != NULL; tries--) {
+		struct source *s = sh->ring->next;
 		bool due = pace_due(&s->pace, e->now.mono);
 
 		if (s->ready_head == NULL && s->released == NULL && !s->hungry) {
@@ -283,29 +295,63 @@ next_source(struct engine *e)
 			continue;
 		}
 		if (!wants_slot(e, s)) {
-			e->ring = s;
+			sh->ring = s;
 			continue;
 		}
 		if (due && s->burst > 0)
 			return s;
 		s->burst = s->priority;
-		e->ring = s;
+		sh->ring = s;
 		if (due)
 			tries++;
 	}
 	return NULL;
 }
 
+/* The source that has the next slot; a share that cannot use it is not asked
+ * again in this run. */
+static struct source *
+next_source(struct engine *e)
+{
+	struct share *sh;
+
+	while ((sh = share_pick(e)) != NULL) {
+		struct source *s = source_of(e, sh);
+
+		if (s != NULL)
+			return s;
+		share_pass(e, sh);
+	}
+	return NULL;
+}
+
+/* Also: all shares may be asked again. */
 static void
 settle_paces(struct engine *e)
 {
-	struct source *s = e->ring;
-
 	pace_settle(&e->pace, e->now.mono, e->idle);
-	for (uint32_t i = 0; i < e->active; i++, s = s->next) {
-		if (s->pace.interval != 0)
-			pace_settle(&s->pace, e->now.mono, false);
+	for (struct share *sh = e->shares; sh != NULL; sh = sh->next) {
+		struct source *s = sh->ring;
+
+		sh->passed = false;
+		if (sh->pace.interval != 0)
+			pace_settle(&sh->pace, e->now.mono, false);
+		for (uint32_t i = 0; i < sh->active; i++, s = s->next) {
+			if (s->pace.interval != 0)
+				pace_settle(&s->pace, e->now.mono, false);
+		}
 	}
+}
+
+/* A slot has become a probe. */
+static void
+slot_used(struct engine *e, struct source *s)
+{
+	pace_take(&e->pace);
+	pace_take(&s->pace);
+	pace_take(&s->share->pace);
+	meter_add(&s->sent, e->now.mono);
+	meter_add(&s->share->sent, e->now.mono);
 }
 
 /* Fills and sends batches as far as the paces allow. True when it stopped for
@@ -332,12 +378,14 @@ send_due(struct engine *e)
 		s = next_source(e);
 		if (s == NULL)
 			break;
+		/* Whether or not a packet comes of it: who asks for what needs
+		 * none (a target without a route) has had its turn. */
+		s->burst--;
+		share_charge(e, s->share);
 		source_slot(e, s);
 		if (e->batch_count > before) {
 			probes++;
-			s->burst--;
-			pace_take(&e->pace);
-			pace_take(&s->pace);
+			slot_used(e, s);
 		}
 	}
 	batch_flush(e);
@@ -346,21 +394,35 @@ send_due(struct engine *e)
 	return false;
 }
 
+/* When one of its sources can use a slot. */
+static nsec_t
+share_wake(const struct engine *e, const struct share *sh)
+{
+	nsec_t own = pace_wake(&sh->pace, e->now.mono), slot = INT64_MAX;
+	const struct source *s = sh->ring;
+
+	for (uint32_t i = 0; i < sh->active; i++, s = s->next) {
+		nsec_t w = pace_wake(&s->pace, e->now.mono);
+
+		if (w < slot && wants_slot(e, s))
+			slot = w;
+	}
+	return slot == INT64_MAX || slot > own ? slot : own;
+}
+
 static nsec_t
 next_wake(const struct engine *e, bool more)
 {
 	nsec_t when = wheel_next(&e->wheel), slot = INT64_MAX;
-	const struct source *s = e->ring;
 
 	if (more)
 		return e->now.mono;
 	if (e->batch_count > 0)
 		return e->now.mono + RETRY_NS < when ? e->now.mono + RETRY_NS : when;
-	for (uint32_t i = 0; i < e->active; i++, s = s->next) {
-		nsec_t w = pace_wake(&s->pace, e->now.mono);
+	for (const struct share *sh = e->shares; sh != NULL; sh = sh->next) {
+		nsec_t w = share_wake(e, sh);
 
-		if (wants_slot(e, s) && w < slot)
-			slot = w;
+		slot = w < slot ? w : slot;
 	}
 	if (slot != INT64_MAX) {
 		nsec_t own = pace_wake(&e->pace, e->now.mono);
@@ -387,6 +449,6 @@ engine_run(struct engine *e, const struct instant *now)
 	settle_paces(e);
 	batch_flush(e);
 	more = e->batch_count == 0 && send_due(e);
-	e->idle = e->active == 0;
+	e->idle = e->shares == NULL;
 	return next_wake(e, more);
 }
