@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -105,6 +106,7 @@ guard_main(void)
 
 	if (size == MAP_FAILED || fstat(GUARD_FILE, &st) != 0 || !S_ISREG(st.st_mode))
 		return STATUS_USAGE;
+	(void)prctl(PR_SET_NAME, "vantage-guard");
 	(void)confine_self(NULL, &err);
 	while (read(STDIN_FILENO, &c, 1) < 0 && errno == EINTR)
 		continue;
