@@ -21,7 +21,9 @@ def alone(lab):
         return {int(p) for p in out}
 
     def litter():
-        return {f for f in os.listdir(tempfile.gettempdir()) if "vantage" in f}
+        mine = ("vantage-lab-", "vantage-systemd-")     # these tests' own, or another run's
+        return {f for f in os.listdir(tempfile.gettempdir())
+                if "vantage" in f and not f.startswith(mine)}
 
     files, before = litter(), children()
     yield lambda args, **kw: pair_module.private(lab, args, **kw)

@@ -180,9 +180,11 @@ def test_each_probe_has_its_own_source_port(method, flags, af, prober, send):
 
 def test_tcp_number_of_choice(af, prober, send):
     only_new(prober)
-    _, probes = send("ping -c 2 -o 2 -i 0.1 -P tcp-syn -d 81 -A 123456789", net.DST[af])
+    _, probes = send("ping -c 2 -o 2 -i 0.1 -P tcp-syn -d 81 -A 123456789", net.DST[af],
+                     flags=0x02)
     check(probes, 2, lambda i: dict(seq=123456789, ack=0))
-    _, probes = send("ping -c 2 -o 2 -i 0.1 -P tcp-ack -d 81 -A 123456789", net.DST[af])
+    _, probes = send("ping -c 2 -o 2 -i 0.1 -P tcp-ack -d 81 -A 123456789", net.DST[af],
+                     flags=0x10)
     check(probes, 2, lambda i: dict(ack=123456789))
 
 
