@@ -77,18 +77,24 @@ io_random(void *ctx)
 
 /* ---- the timer ---- */
 
-/* A timer that fires too early costs one wake-up, setting it costs as much:
- * so it is only moved when it would fire too late. */
+/*
+ * A timer that fires too early costs one wake-up, setting it costs as much: so
+ * it is only moved when it would fire too late. Setting it also takes back its
+ * being readable, which saves the read.
+ */
 static void
 arm(struct loop *l, nsec_t when)
 {
 	struct itimerspec its = { 0 };
 
-	if (l->armed <= when)
+	if (!l->fired && l->armed <= when)
 		return;
+	l->fired = false;
 	l->armed = when;
-	its.it_value.tv_sec = (time_t)(when / NSEC_PER_SEC);
-	its.it_value.tv_nsec = (long)(when % NSEC_PER_SEC);
+	if (when != INT64_MAX) {
+		its.it_value.tv_sec = (time_t)(when / NSEC_PER_SEC);
+		its.it_value.tv_nsec = (long)(when % NSEC_PER_SEC);
+	}
 	(void)timerfd_settime(l->timerfd, TFD_TIMER_ABSTIME, &its, NULL);
 }
 
@@ -96,12 +102,10 @@ static void
 on_timer(uv_poll_t *h, int status, int events)
 {
 	struct loop *l = h->data;
-	uint64_t expirations;
 
 	(void)status;
 	(void)events;
-	if (read(l->timerfd, &expirations, sizeof(expirations)) == (ssize_t)sizeof(expirations))
-		l->armed = INT64_MAX;
+	l->fired = true;
 }
 
 /* An idle handle only keeps the loop from sleeping: the work is in on_after. */
@@ -109,23 +113,6 @@ static void
 on_again(uv_idle_t *h)
 {
 	(void)h;
-}
-
-static void
-on_after(uv_check_t *h)
-{
-	struct loop *l = h->data;
-	struct instant now = instant_now();
-	nsec_t when = engine_run(l->engine, &now);
-
-	if (when <= now.mono) {
-		if (!uv_is_active((uv_handle_t *)&l->again))
-			(void)uv_idle_start(&l->again, on_again);
-		return;
-	}
-	if (uv_is_active((uv_handle_t *)&l->again))
-		(void)uv_idle_stop(&l->again);
-	arm(l, when);
 }
 
 /* ---- input ---- */
@@ -149,6 +136,45 @@ on_ring(uv_poll_t *h, int status, int events)
 	rewatch(h, status, on_ring);
 	/* What is left makes the descriptor readable again. */
 	(void)rx_drain(&l->rx, l->engine, l->routing, &now);
+}
+
+/*
+ * While probes leave every millisecond, replies are looked at as often, and a
+ * wake-up for each of them would only cost: their stamps are the kernel's.
+ */
+#define DENSE_NS (PACE_GROUP_NS + PACE_GROUP_NS / 2)
+#define SPARSE_NS (4 * PACE_GROUP_NS)
+
+static void
+set_dense(struct loop *l, nsec_t sleep)
+{
+	if (!l->dense && sleep <= DENSE_NS) {
+		l->dense = true;
+		(void)uv_poll_stop(&l->ring);
+	} else if (l->dense && sleep > SPARSE_NS) {
+		l->dense = false;
+		(void)uv_poll_start(&l->ring, UV_READABLE | UV_DISCONNECT, on_ring);
+	}
+}
+
+static void
+on_after(uv_check_t *h)
+{
+	struct loop *l = h->data;
+	struct instant now = instant_now();
+	bool more = l->dense && rx_drain(&l->rx, l->engine, l->routing, &now);
+	nsec_t when = engine_run(l->engine, &now);
+
+	if (more || when <= now.mono) {
+		if (!uv_is_active((uv_handle_t *)&l->again))
+			(void)uv_idle_start(&l->again, on_again);
+		return;
+	}
+	if (uv_is_active((uv_handle_t *)&l->again))
+		(void)uv_idle_stop(&l->again);
+	set_dense(l, when - now.mono);
+	/* Unwatched replies must not lie longer than this. */
+	arm(l, l->dense && when > now.mono + SPARSE_NS ? now.mono + SPARSE_NS : when);
 }
 
 static void

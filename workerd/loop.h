@@ -29,6 +29,8 @@ struct loop {
 	uv_signal_t sigint;
 	int timerfd;
 	nsec_t armed; /* when the timer fires (mono); INT64_MAX: not */
+	bool fired;   /* and has done so: readable until it is set anew */
+	bool dense;   /* awake so often that the ring is read without being watched */
 	bool privd_gone;
 	uint32_t random_left;
 	uint32_t random[64]; /* at most 256 bytes come whole, getrandom(2) */
