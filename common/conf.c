@@ -11,7 +11,7 @@
 
 #include "common/strnum.h"
 
-enum conf_kind { CONF_U32, CONF_YESNO, CONF_NAME, CONF_PATHS, CONF_PORT };
+enum conf_kind { CONF_U32, CONF_YESNO, CONF_NAME, CONF_PATHS, CONF_PORT, CONF_SLICE };
 
 struct conf_word {
 	const char *word;
@@ -41,6 +41,9 @@ static const struct conf_word words[] = {
 	{ "dnp", CONF_PATHS, AT(dnp), 0, CONF_DNP_MAX, 0, NULL },
 	{ "control", CONF_PATHS, AT(control), 0, CONF_CONTROLS_MAX, 0, NULL },
 	{ "port", CONF_PORT, AT(ports), 1, 65535, 0, NULL },
+	{ "operators", CONF_NAME, AT(operators), 0, 0, 0, "" },
+	{ "tcp-slice", CONF_NAME, AT(tcp_slice), 0, 0, 0, CONF_SLICE_DEFAULT },
+	{ "slice", CONF_SLICE, AT(slices), 0, 0, 0, NULL },
 };
 
 #define WORDS (sizeof(words) / sizeof(words[0]))
@@ -55,6 +58,7 @@ void
 conf_init(struct conf *conf)
 {
 	memset(conf, 0, sizeof(*conf));
+	conf_slices_init(&conf->slices);
 	for (size_t i = 0; i < WORDS; i++) {
 		if (words[i].kind == CONF_U32)
 			*(uint32_t *)conf_at(conf, &words[i]) = words[i].preset;
@@ -135,6 +139,13 @@ add_port(void *at, const struct conf_word *w, const char *value, struct errbuf *
 	return 0;
 }
 
+static int
+add_slice(void *at, const struct conf_word *w, const char *value, struct errbuf *reterr)
+{
+	(void)w;
+	return conf_slice_set(at, value, reterr);
+}
+
 typedef int conf_setter(void *, const struct conf_word *, const char *, struct errbuf *);
 
 static conf_setter *const setters[] = {
@@ -143,6 +154,7 @@ static conf_setter *const setters[] = {
 	[CONF_NAME] = set_name,
 	[CONF_PATHS] = add_path,
 	[CONF_PORT] = add_port,
+	[CONF_SLICE] = add_slice,
 };
 
 int

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/conf_slice.h"
 #include "common/err.h"
 
 /*
@@ -12,7 +13,6 @@
  * whoever uses it. The command line sets the same words with conf_set.
  */
 
-#define CONF_NAME_MAX 33 /* a user's or group's name and its NUL */
 #define CONF_PATH_MAX 256
 #define CONF_CONTROLS_MAX 8
 #define CONF_DNP_MAX 16
@@ -49,6 +49,9 @@ struct conf {
 	struct conf_paths dnp;
 	struct conf_paths control;
 	struct conf_ports ports;
+	char operators[CONF_NAME_MAX]; /* a group; "": the worker's */
+	char tcp_slice[CONF_NAME_MAX]; /* whose the clients of a TCP socket are */
+	struct conf_slices slices;
 };
 
 void conf_init(struct conf *);

@@ -17,6 +17,7 @@
 #include "workerd/options.h"
 #include "workerd/privcli.h"
 #include "workerd/sandbox.h"
+#include "workerd/slice/slice.h"
 
 /*
  * The worker: no privilege, no network of its own. It asks privd for its
@@ -30,6 +31,7 @@ struct worker {
 	struct privcli priv;
 	struct privcli_facts facts;
 	struct loop loop;
+	struct slices *slices;
 	struct ctl *ctl;
 	char hostname[256];
 	bool single; /* serves one client, then ends */
@@ -185,7 +187,7 @@ static int
 setup_ctl(struct worker *w, struct errbuf *err)
 {
 	struct ctl_config cfg = { .types = meas_types, .version = VANTAGE_VERSION, .hostname = w->hostname,
-		.monitor = w->opt.monitor, .command = w->opt.command, .pid = getpid(), .uid = getuid(),
+		.monitor = w->opt.monitor, .command = w->opt.command, .pid = getpid(), .uid = getuid(), .slices = w->slices,
 		.wake = on_wake, .client_done = on_client_done, .stop = on_shutdown,
 		.ctx = w };
 
@@ -206,6 +208,8 @@ run(struct worker *w)
 
 	if ((rc = connect_privd(w, &err)) != 0)
 		return fail(EX_UNAVAILABLE, &err);
+	if ((rc = slices_new(&w->opt.conf, getuid(), &w->slices, &err)) != 0)
+		return fail(rc == -ENOMEM ? EX_OSERR : EX_CONFIG, &err);
 	if ((rc = setup_loop(w, &err)) != 0 || (rc = setup_ctl(w, &err)) != 0)
 		return fail(EX_OSERR, &err);
 	latency_want();

@@ -50,6 +50,7 @@ static const struct sc_rule rules[] = {
 	FCNTL(F_SETFL, "libuv: non-blocking"),
 	FCNTL(F_SETFD, "privcli.c: close-on-exec"),
 	GETSOCKOPT(SOL_SOCKET, SO_PEERCRED, "who a client is"),
+	GETSOCKOPT(SOL_SOCKET, SO_PEERGROUPS, "its groups: whether it is an operator, and its slice"),
 	GETSOCKOPT(SOL_SOCKET, SO_ERROR, "libuv: what became of a stream"),
 	GETSOCKOPT(SOL_SOCKET, SO_TYPE, "libuv: what a descriptor is"),
 	GETSOCKOPT(SOL_PACKET, PACKET_STATISTICS, "probe: packets that the ring lost"),

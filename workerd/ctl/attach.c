@@ -12,6 +12,7 @@
 #include "workerd/ctl/idtab.h"
 #include "workerd/ctl/session.h"
 #include "workerd/probe/engine.h"
+#include "workerd/slice/slice.h"
 
 /* Claims that a task may know before it starts. */
 #define CLAIMS_MAX 8
@@ -45,6 +46,17 @@ static struct attach *
 attach_of(struct source *src)
 {
 	return (struct attach *)((char *)src - offsetof(struct attach, source));
+}
+
+/* For the hourly limit, where there is one: most have none. */
+static nsec_t
+slice_now(const struct slice *slice)
+{
+	struct timespec ts = { 0 };
+
+	if (slice->conf->hourly != 0)
+		(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (nsec_t)ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
 }
 
 static uint32_t
@@ -146,6 +158,7 @@ on_finished(struct source *src, struct task *t)
 	struct meas *m = (struct meas *)t;
 
 	put_result(a, t, false);
+	slice_ended(a->session->slice);
 	idtab_del(&a->ids, t->id);
 	m->type->free(m);
 	settle(a);
@@ -211,8 +224,14 @@ accept_task(struct attach *a, struct meas *m)
 {
 	struct session *s = a->session;
 	struct task *t = &m->task;
+	struct errbuf err = { "" };
 	int rc;
 
+	if (slice_begin(s->slice, m->type->name, slice_now(s->slice), &err) != 0) {
+		session_reply(s, "ERR command not accepted: %s", err.text);
+		m->type->free(m);
+		return;
+	}
 	/* After 2^32 commands ids begin again; one that still runs is passed over. */
 	do {
 		t->id = a->next_id++;
@@ -221,6 +240,7 @@ accept_task(struct attach *a, struct meas *m)
 	if (rc != 0) {
 		a->next_id--;
 		session_reply(s, "ERR command not accepted: out of memory");
+		slice_ended(s->slice);
 		m->type->free(m);
 		return;
 	}
@@ -337,6 +357,7 @@ attach_new(struct session *s, const struct attach_options *o)
 	a->next_id = 1;
 	idtab_init(&a->ids);
 	source_init(&a->source, s->env->engine, &attach_source_ops, o->priority);
+	source_share(&a->source, session_share(s));
 	a->source.pps = o->pps;
 	a->source.window = o->window == 0 || o->window > s->env->running_max ? s->env->running_max : o->window;
 	a->name = copy_text(o->name);

@@ -10,6 +10,9 @@
 #include "common/log.h"
 #include "workerd/ctl/ctl_priv.h"
 
+/* Groups of a client that are looked at. */
+#define GROUPS_MAX 256
+
 static void
 on_attend(struct session *s)
 {
@@ -282,16 +285,30 @@ out:
 	return rc;
 }
 
+/* The primary group and the others; who has more than we have room for is known
+ * by the primary one. */
+static uint32_t
+peer_groups(int fd, gid_t primary, gid_t groups[GROUPS_MAX])
+{
+	socklen_t len = (GROUPS_MAX - 1) * sizeof(*groups);
+
+	groups[0] = primary;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups + 1, &len) != 0)
+		return 1;
+	return 1 + len / sizeof(*groups);
+}
+
 void
 conn_identify(struct conn *c)
 {
+	gid_t groups[GROUPS_MAX];
 	struct ucred cred;
 	socklen_t len = sizeof(cred);
 
 	/* Without an answer it stays a stranger, who may do least. */
 	if (getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) != 0 || len != sizeof(cred))
 		return;
-	c->session.uid = cred.uid;
+	session_identify(&c->session, cred.uid, groups, peer_groups(c->fd, cred.gid, groups));
 	c->session.gid = cred.gid;
 	c->session.pid = cred.pid;
 }

@@ -9,12 +9,13 @@
  * The control side of the worker: listeners and connections, sessions on them,
  * and each attached session as a source of the engine. It opens no socket: it
  * is given listening and connected ones. System calls: accept4, recvfrom,
- * sendto, close, ioctl(FIONBIO), epoll_ctl; getsockopt(SO_PEERCRED) for each
- * connection on a UNIX socket; getsockname in ctl_listen alone.
+ * sendto, close, ioctl(FIONBIO), epoll_ctl; getsockopt(SO_PEERCRED,
+ * SO_PEERGROUPS) for each connection on a UNIX socket; getsockname in ctl_listen alone.
  */
 struct ctl;
 struct engine;
 struct meas_type;
+struct slices;
 
 /* The form of a DATA header unless the client asks for one at attach: clients
  * of each break on the other, and never say which they are. */
@@ -30,7 +31,8 @@ struct ctl_config {
 	const char *monitor;  /* of -M, or NULL */
 	const char *command;  /* of -c: the default command */
 	pid_t pid;	      /* what "get pid" tells */
-	uid_t uid;	      /* operators: this one and root */
+	uid_t uid;	      /* operators: this one and root, where slices is NULL */
+	struct slices *slices; /* borrowed; NULL: operators and others */
 
 	/* The engine has new work: run it soon. Called at most once per batch of
 	 * lines; not NULL. */

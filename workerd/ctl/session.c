@@ -10,6 +10,8 @@
 #include "proto/line.h"
 #include "workerd/ctl/attach.h"
 #include "workerd/ctl/cmd.h"
+#include "workerd/probe/engine.h"
+#include "workerd/slice/slice.h"
 
 static uint32_t
 count_types(const struct meas_type *const *types)
@@ -19,6 +21,39 @@ count_types(const struct meas_type *const *types)
 	while (types[n] != NULL)
 		n++;
 	return n;
+}
+
+/* Each slice's part of the engine. Those of the operators use the one that is
+ * there already, as do sources of the worker's own. */
+static int
+make_shares(struct session_env *env)
+{
+	uint32_t count = slices_count(env->slices);
+
+	env->shares = calloc(count, sizeof(*env->shares));
+	if (env->shares == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < count; i++) {
+		const struct conf_slice *c = slices_get(env->slices, i)->conf;
+		struct share_config cfg = { .weight = c->share, .pps = c->pps, .window = c->window };
+
+		if (i > 0)
+			share_init(&env->shares[i], env->engine, c->share);
+		share_configure(env->engine, i > 0 ? &env->shares[i] : engine_share(env->engine), &cfg);
+	}
+	return 0;
+}
+
+static int
+make_slices(struct session_env *env)
+{
+	struct errbuf err;
+
+	env->slices = env->cfg.slices;
+	if (env->slices == NULL && slices_new(NULL, env->cfg.uid, &env->slices, &err) != 0)
+		return -ENOMEM;
+	env->own_slices = env->cfg.slices == NULL;
+	return make_shares(env);
 }
 
 int
@@ -34,8 +69,10 @@ session_env_init(struct session_env *env, const struct ctl_config *cfg, struct e
 	if (cfg->command != NULL)
 		(void)snprintf(env->command, sizeof(env->command), "%s", cfg->command);
 	env->envs = calloc(n + 1, sizeof(*env->envs));
-	if (env->envs == NULL)
+	if (env->envs == NULL || make_slices(env) != 0) {
+		session_env_fini(env);
 		return -ENOMEM;
+	}
 	for (uint32_t i = 0; i < n; i++) {
 		if (cfg->types[i]->shared_new == NULL)
 			continue;
@@ -59,6 +96,11 @@ session_env_fini(struct session_env *env)
 	}
 	free(env->envs);
 	env->envs = NULL;
+	if (env->own_slices)
+		slices_free(env->slices);
+	env->slices = NULL;
+	free(env->shares);
+	env->shares = NULL;
 	buf_fini(&env->scratch);
 }
 
@@ -66,13 +108,27 @@ void
 session_init(struct session *s, struct session_env *env, const char *name)
 {
 	*s = (struct session){ .env = env, .uid = PEER_UNKNOWN, .gid = (gid_t)-1 };
+	s->slice = slices_of_tcp(env->slices);
+	s->slice->clients++;
 	(void)snprintf(s->name, sizeof(s->name), "%s", name);
 	buf_init(&s->out, CTL_OUT_MAX);
 }
 
 void
+session_identify(struct session *s, uid_t uid, const gid_t *groups, uint32_t count)
+{
+	struct slices *all = s->env->slices;
+
+	s->slice->clients--;
+	s->uid = uid;
+	s->slice = uid == PEER_UNKNOWN ? slices_of_tcp(all) : slices_of_user(all, uid, groups, count);
+	s->slice->clients++;
+}
+
+void
 session_fini(struct session *s)
 {
+	s->slice->clients--;
 	attach_free(s->attach);
 	s->attach = NULL;
 	buf_fini(&s->out);
@@ -81,7 +137,15 @@ session_fini(struct session *s)
 bool
 session_operator(const struct session *s)
 {
-	return s->uid != PEER_UNKNOWN && (s->uid == 0 || s->uid == s->env->cfg.uid);
+	return s->slice->operators;
+}
+
+struct share *
+session_share(const struct session *s)
+{
+	uint32_t n = s->slice->number;
+
+	return n > 0 ? &s->env->shares[n] : engine_share(s->env->engine);
 }
 
 void

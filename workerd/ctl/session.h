@@ -17,6 +17,8 @@
  */
 struct attach;
 struct session;
+struct share;
+struct slice;
 
 enum shutdown_mode {
 	SHUTDOWN_NONE = 0,
@@ -30,6 +32,9 @@ struct session_env {
 	struct ctl_config cfg;
 	struct engine *engine;
 	struct meas_env *envs; /* beside cfg.types */
+	struct slices *slices;
+	bool own_slices; /* not the caller's */
+	struct share *shares; /* beside the slices; the operators' is the engine's own */
 	struct buf scratch;    /* one record */
 	uint32_t running_max;  /* CTL_RUNNING_MAX; tests reach less */
 	uint32_t conns_uid_max;
@@ -57,12 +62,16 @@ struct session {
 	uid_t uid; /* the peer, as the kernel tells it */
 	gid_t gid;
 	pid_t pid;
+	struct slice *slice;
 	bool with_id; /* the listener's DATA form */
 	bool closing; /* no more input; close when out has been sent */
 	bool cut;     /* close now; nothing more is sent */
 };
 
 void session_init(struct session *, struct session_env *, const char *name);
+/* The peer, by the kernel's word; a session that has not been identified
+ * belongs to the slice of TCP clients. */
+void session_identify(struct session *, uid_t uid, const gid_t *groups, uint32_t count);
 /* After session_drop has said that all is gone. */
 void session_fini(struct session *);
 
@@ -90,6 +99,8 @@ bool session_drop(struct session *, uint32_t max);
 /* For the commands: */
 
 bool session_operator(const struct session *);
+/* Its slice's part of the engine, for the sources that it makes. */
+struct share *session_share(const struct session *);
 /* One reply line; the newline is added. */
 void session_reply(struct session *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Cut the client off, and say why in the log. */

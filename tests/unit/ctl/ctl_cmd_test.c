@@ -40,7 +40,7 @@ unknown_words_get_the_exact_error(void **state)
 {
 	struct talk *t = *state;
 
-	t->s.uid = 0;
+	session_identify(&t->s, 0, NULL, 0);
 	assert_string_equal(talk_say(t, "frob\n"), "ERR unhandled command 'frob'\n");
 	assert_string_equal(talk_say(t, " get pid\n"), "ERR unhandled command ''\n");
 	assert_string_equal(talk_say(t, "get frob\n"), "ERR unhandled get command 'frob'\n");
@@ -56,7 +56,7 @@ operators_change_settings(void **state)
 {
 	struct talk *t = *state;
 
-	t->s.uid = 990;
+	session_identify(&t->s, 990, NULL, 0);
 	assert_string_equal(talk_say(t, "set pps 50\n"), "OK pps 50\n");
 	assert_string_equal(talk_say(t, "get pps\n"), "OK pps 50\n");
 	assert_string_equal(talk_say(t, "set pps\n"), "ERR set pps requires argument\n");
@@ -82,7 +82,7 @@ others_change_nothing(void **state)
 	struct talk *t = *state;
 
 	assert_string_equal(talk_say(t, "set pps 50\n"), "ERR not permitted: set pps is for operators\n");
-	t->s.uid = PEER_UNKNOWN;
+	session_identify(&t->s, PEER_UNKNOWN, NULL, 0);
 	t->env.cfg.uid = PEER_UNKNOWN;
 	assert_string_equal(talk_say(t, "set pps 50\n"), "ERR not permitted: set pps is for operators\n");
 	assert_string_equal(talk_say(t, "get pps\n"), "OK pps 100000\n");
@@ -94,7 +94,7 @@ texts_of_set_are_bounded(void **state)
 	struct talk *t = *state;
 	char line[CTL_MONITOR_MAX + 32];
 
-	t->s.uid = 0;
+	session_identify(&t->s, 0, NULL, 0);
 	(void)snprintf(line, sizeof(line), "set monitorname %0*d\n", CTL_MONITOR_MAX - 1, 0);
 	assert_string_equal(talk_say(t, line), "OK\n");
 	(void)snprintf(line, sizeof(line), "set monitorname %0*d\n", CTL_MONITOR_MAX, 0);
@@ -133,7 +133,7 @@ stop_sets_are_cleared_by_name(void **state)
 
 	assert_string_equal(talk_say(t, "lss-clear\n"), "ERR usage: lss-clear [lss-name]\n");
 	assert_string_equal(talk_say(t, "lss-clear set\n"), "ERR not permitted: lss-clear is for operators\n");
-	t->s.uid = 0;
+	session_identify(&t->s, 0, NULL, 0);
 	assert_string_equal(talk_say(t, "lss-clear set\n"), "OK lss-clear set\n");
 	assert_string_equal(talk_say(t, "lss-clear other\n"), "ERR lss-clear other failed\n");
 }

@@ -41,7 +41,7 @@ talk_open(struct talk *t, uint32_t pps)
 	assert_int_equal(session_env_init(&t->env, &cfg, t->net.engine), 0);
 	session_init(&t->s, &t->env, "/run/test.sock:0");
 	t->s.attend = on_attend;
-	t->s.uid = 1000;
+	session_identify(&t->s, 1000, NULL, 0);
 	t->reading = true;
 	buf_init(&t->heard, 0);
 	buf_init(&t->warts, 0);

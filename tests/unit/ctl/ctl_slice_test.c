@@ -1,0 +1,205 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/ctl/mock.h"
+#include "workerd/ctl/session.h"
+#include "workerd/slice/slice.h"
+
+/* Clients of several slices on one worker. */
+
+#define PEOPLE 4
+
+struct crowd {
+	struct mock_net net;
+	struct conf conf;
+	struct slices *slices;
+	struct session_env env;
+	struct session s[PEOPLE];
+};
+
+enum { ROOT, GUEST, GUEST_TOO, STRANGER };
+
+static void
+on_attend(struct session *s)
+{
+	(void)s;
+}
+
+static int
+crowd_open(void **state)
+{
+	static const char *const lines[] = { "guests uid 1001", "guests uid 1002", "guests running 3",
+		"guests methods wait,now,step", "guests share 3", "guests window 2", "default hourly 2" };
+	static const uid_t uids[PEOPLE] = { 0, 1001, 1002, 1003 };
+	struct crowd *c = calloc(1, sizeof(*c));
+	struct ctl_config cfg = { .types = mock_types, .version = "1", .hostname = "h", .pid = 1, .uid = 990,
+		.wake = mock_net_wake };
+	struct errbuf err;
+
+	assert_non_null(c);
+	conf_init(&c->conf);
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		assert_int_equal(conf_set(&c->conf, "slice", lines[i], &err), 0);
+	assert_int_equal(slices_new(&c->conf, 990, &c->slices, &err), 0);
+	assert_int_equal(mock_net_init(&c->net, 1000), 0);
+	cfg.slices = c->slices;
+	cfg.ctx = &c->net;
+	assert_int_equal(session_env_init(&c->env, &cfg, c->net.engine), 0);
+	for (int i = 0; i < PEOPLE; i++) {
+		session_init(&c->s[i], &c->env, "/run/test.sock:0");
+		c->s[i].attend = on_attend;
+		session_identify(&c->s[i], uids[i], NULL, 0);
+	}
+	*state = c;
+	return 0;
+}
+
+static int
+crowd_close(void **state)
+{
+	struct crowd *c = *state;
+
+	for (int i = 0; i < PEOPLE; i++) {
+		while (!session_drop(&c->s[i], 100))
+			;
+		session_fini(&c->s[i]);
+	}
+	for (uint32_t i = 0; i < slices_count(c->slices); i++) {
+		assert_int_equal(slices_get(c->slices, i)->running, 0);
+		assert_int_equal(slices_get(c->slices, i)->clients, 0);
+	}
+	session_env_fini(&c->env);
+	slices_free(c->slices);
+	mock_net_fini(&c->net);
+	assert_int_equal(mock_alive, 0);
+	free(c);
+	return 0;
+}
+
+/* What the session answers, DATA blocks included; valid until the next. */
+static const char *
+say(struct crowd *c, int who, const char *text)
+{
+	static char heard[65536];
+	struct session *s = &c->s[who];
+	char bytes[4096];
+	size_t n;
+
+	assert_true(strlen(text) < sizeof(bytes));
+	memcpy(bytes, text, strlen(text));
+	(void)session_input(s, bytes, strlen(text));
+	mock_net_run(&c->net, NSEC_PER_MSEC);
+	n = session_unsent(s);
+	assert_true(n < sizeof(heard));
+	memcpy(heard, s->out.p + s->sent, n);
+	heard[n] = '\0';
+	session_sent(s, n);
+	return heard;
+}
+
+static void
+who_may_set_is_who_is_an_operator(void **state)
+{
+	struct crowd *c = *state;
+
+	assert_string_equal(say(c, ROOT, "set pps 999\n"), "OK pps 999\n");
+	assert_string_equal(say(c, GUEST, "set pps 5\n"), "ERR not permitted: set pps is for operators\n");
+	assert_string_equal(say(c, STRANGER, "set pps 5\n"), "ERR not permitted: set pps is for operators\n");
+}
+
+static void
+limits_are_the_slices_not_the_connections(void **state)
+{
+	struct crowd *c = *state;
+
+	(void)say(c, GUEST, "attach\n");
+	(void)say(c, GUEST_TOO, "attach\n");
+	assert_non_null(strstr(say(c, GUEST, "wait 192.0.2.1\nwait 192.0.2.2\n"), "OK id-2\n"));
+	assert_non_null(strstr(say(c, GUEST_TOO, "wait 192.0.2.3\n"), "OK id-1\n"));
+	assert_string_equal(say(c, GUEST_TOO, "wait 192.0.2.4\n"),
+	    "ERR command not accepted: slice guests: running 3, 0 left; again when one of them ends\n");
+	/* Two run, the third waits for the slice's window. */
+	assert_int_equal(engine_running(c->net.engine), 2);
+	assert_non_null(strstr(say(c, GUEST, "halt 1\n"), "OK halted 1\n"));
+	assert_non_null(strstr(say(c, GUEST_TOO, "wait 192.0.2.4\n"), "OK id-2\n"));
+	assert_int_equal(engine_running(c->net.engine), 2);
+	/* Another slice is not concerned. */
+	(void)say(c, ROOT, "attach\n");
+	assert_non_null(strstr(say(c, ROOT, "hold 192.0.2.9\n"), "OK id-1\n"));
+	assert_int_equal(engine_running(c->net.engine), 3);
+}
+
+static void
+kinds_that_are_not_the_slices_are_refused(void **state)
+{
+	struct crowd *c = *state;
+
+	(void)say(c, GUEST, "attach\n");
+	assert_string_equal(say(c, GUEST, "hold 192.0.2.1\n"),
+	    "ERR command not accepted: slice guests: methods wait,now,step, not hold\n");
+	assert_non_null(strstr(say(c, GUEST, "now 192.0.2.1\n"), "OK id-1\n"));
+}
+
+static void
+an_hour_s_limit_outlives_the_connection(void **state)
+{
+	struct crowd *c = *state;
+
+	(void)say(c, STRANGER, "attach\n");
+	(void)say(c, STRANGER, "now 192.0.2.1\nnow 192.0.2.1\n");
+	assert_non_null(strstr(say(c, STRANGER, "now 192.0.2.1\n"), "slice default: hourly 2, 0 left; again in "));
+	session_fini(&c->s[STRANGER]);
+	session_init(&c->s[STRANGER], &c->env, "again");
+	c->s[STRANGER].attend = on_attend;
+	session_identify(&c->s[STRANGER], 1004, NULL, 0);
+	(void)say(c, STRANGER, "attach\n");
+	assert_non_null(strstr(say(c, STRANGER, "now 192.0.2.1\n"), "slice default: hourly 2, 0 left; again in "));
+}
+
+static void
+a_client_that_vanishes_gives_back_what_it_had(void **state)
+{
+	struct crowd *c = *state;
+
+	(void)say(c, GUEST, "attach\n");
+	(void)say(c, GUEST, "wait 192.0.2.1\nwait 192.0.2.2\nwait 192.0.2.3\n");
+	assert_int_equal(c->s[GUEST].slice->running, 3);
+	assert_true(session_drop(&c->s[GUEST], 100));
+	assert_int_equal(c->s[GUEST].slice->running, 0);
+}
+
+static void
+sources_belong_to_the_share_of_their_slice(void **state)
+{
+	struct crowd *c = *state;
+
+	assert_ptr_equal(session_share(&c->s[ROOT]), engine_share(c->net.engine));
+	assert_ptr_equal(session_share(&c->s[GUEST]), session_share(&c->s[GUEST_TOO]));
+	assert_ptr_not_equal(session_share(&c->s[GUEST]), session_share(&c->s[STRANGER]));
+	assert_int_equal(share_part(c->net.engine, session_share(&c->s[GUEST])), 600); /* 3 of 1 + 1 + 3 */
+	(void)say(c, GUEST, "attach\n");
+	(void)say(c, GUEST, "now 192.0.2.1\nnow 192.0.2.1\n");
+	assert_int_equal(session_share(&c->s[GUEST])->done, 2);
+	assert_int_equal(session_share(&c->s[STRANGER])->done, 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(who_may_set_is_who_is_an_operator, crowd_open, crowd_close),
+		cmocka_unit_test_setup_teardown(limits_are_the_slices_not_the_connections, crowd_open, crowd_close),
+		cmocka_unit_test_setup_teardown(kinds_that_are_not_the_slices_are_refused, crowd_open, crowd_close),
+		cmocka_unit_test_setup_teardown(an_hour_s_limit_outlives_the_connection, crowd_open, crowd_close),
+		cmocka_unit_test_setup_teardown(a_client_that_vanishes_gives_back_what_it_had, crowd_open, crowd_close),
+		cmocka_unit_test_setup_teardown(sources_belong_to_the_share_of_their_slice, crowd_open, crowd_close),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
