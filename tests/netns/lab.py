@@ -16,11 +16,13 @@ import ctypes
 import fcntl
 import os
 import re
+import shutil
 import signal
 import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 
 CLONE_NEWNET = 0x40000000
@@ -199,16 +201,30 @@ def ip_batch(lines, netns=None):
         raise RuntimeError("ip -batch: %s" % done.stderr.strip())
 
 
-def sweep():
-    """Remove the namespaces of labs whose maker is gone."""
+def alive(pid):
     try:
-        names = os.listdir(NETNS_DIR)
-    except FileNotFoundError:
-        return
-    for name in names:
-        match = re.fullmatch(r"vl(\d+)-\w+", name)
-        if match and not os.path.exists("/proc/" + match.group(1)):
-            remove_netns(name)
+        with open("/proc/%s/stat" % pid) as stat:
+            return stat.read().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def sweep():
+    """Remove the namespaces and folders of labs whose maker is gone."""
+    for folder, shape in ((NETNS_DIR, r"vl(\d+)-\w+"),
+                          (tempfile.gettempdir(), r"vantage-lab-(\d+)-\w+")):
+        try:
+            names = os.listdir(folder)
+        except FileNotFoundError:
+            continue
+        for name in names:
+            match = re.fullmatch(shape, name)
+            if match is None or alive(match.group(1)):
+                continue
+            if folder == NETNS_DIR:
+                remove_netns(name)
+            else:
+                shutil.rmtree(os.path.join(folder, name), ignore_errors=True)
 
 
 def remove_netns(name):

@@ -73,7 +73,7 @@ class Vantage:
         self.privd = None
 
     def __enter__(self):
-        self.dir = tempfile.mkdtemp(prefix="vantage-lab-")
+        self.dir = tempfile.mkdtemp(prefix="vantage-lab-%d-" % os.getpid())
         os.chmod(self.dir, 0o755)
         self.log_path = os.path.join(self.dir, "log")
         self.socket = os.path.join(self.dir, "run", "control.sock")
