@@ -49,6 +49,21 @@
 #define CTL_MONITOR_MAX 256
 #define CTL_COMMAND_MAX 1024
 
+/* ---- output files and managed sources ---- */
+
+/* Open at once. */
+#define OUTFILES_MAX 64
+
+/* Records that wait for the disk, in bytes for each file: above the mark its
+ * sources begin nothing new; the distance is what their running tasks may still
+ * yield. */
+#define OUTFILE_WAIT_MARK (1024 * 1024)
+#define OUTFILE_WAIT_MAX (64 * 1024 * 1024)
+
+/* The longest file that "outfile open" looks through to append to it: other
+ * clients wait meanwhile. */
+#define OUTFILE_SCAN_MAX (64 * 1024 * 1024)
+
 /* ---- measurements ---- */
 
 /* Replies that a ping keeps beyond one per probe: a stranger who answers each

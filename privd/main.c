@@ -26,11 +26,11 @@ enum {
 };
 
 static const char usage[] =
-    "usage: vantage-privd [-fd] [-c FILE] [-U PATH]... [--workerd PATH] [--client-fd N]\n"
-    "                     [--max-pps N] [--spoof] [--local] [--dnp FILE]...\n"
+    "usage: vantage-privd [-fd] [-c FILE] [-U PATH]... [--workerd PATH] [--data DIR]\n"
+    "                     [--client-fd N] [--max-pps N] [--spoof] [--local] [--dnp FILE]...\n"
     "       vantage-privd --print-sandbox | --version\n";
 
-enum { OPT_CLIENT_FD = 256, OPT_WORKERD, OPT_MAX_PPS, OPT_SPOOF, OPT_LOCAL, OPT_DNP, OPT_PRINT, OPT_VERSION };
+enum { OPT_CLIENT_FD = 256, OPT_WORKERD, OPT_DATA, OPT_MAX_PPS, OPT_SPOOF, OPT_LOCAL, OPT_DNP, OPT_PRINT, OPT_VERSION };
 
 static const struct option options[] = {
 	{ "foreground", no_argument, NULL, 'f' },
@@ -39,6 +39,7 @@ static const struct option options[] = {
 	{ "socket", required_argument, NULL, 'U' },
 	{ "client-fd", required_argument, NULL, OPT_CLIENT_FD },
 	{ "workerd", required_argument, NULL, OPT_WORKERD },
+	{ "data", required_argument, NULL, OPT_DATA },
 	{ "max-pps", required_argument, NULL, OPT_MAX_PPS },
 	{ "spoof", no_argument, NULL, OPT_SPOOF },
 	{ "local", no_argument, NULL, OPT_LOCAL },
@@ -62,6 +63,7 @@ struct args {
 	bool debug;
 	const char *conf_path; /* NULL: the usual place, if there */
 	const char *workerd;
+	const char *data; /* NULL: the usual directory, if there */
 	int client;
 	int sockets;    /* that systemd passed */
 	uint32_t words; /* applied after the file: the command line has the last word */
@@ -102,6 +104,9 @@ args_one(struct args *args, int option)
 		return 0;
 	case OPT_WORKERD:
 		args->workerd = optarg;
+		return 0;
+	case OPT_DATA:
+		args->data = optarg;
 		return 0;
 	case OPT_CLIENT_FD:
 		if (strnum_u32(optarg, 3, 65535, &fd) != 0 || fcntl((int)fd, F_SETFD, FD_CLOEXEC) < 0) {
@@ -319,6 +324,7 @@ main(int argc, char **argv)
 		return rc - 1;
 	log_init("vantage-privd", args.debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	privd.client = args.client;
+	privd.data = args.data;
 	args.sockets = sd_listen_fds(1 + PP_LISTENERS_MAX, &err);
 	if (args.sockets < 0) {
 		log_error("%s", err.text);

@@ -24,6 +24,7 @@ struct privd {
 	uint32_t listeners;
 	struct session session;
 	int accepting; /* systemd's socket for the worker; -1: we start our own */
+	const char *data; /* the worker's directory; NULL: the usual one, if there */
 	int client;    /* the one client of a single command; -1 */
 	int echo;      /* what ECHO passes: nothing can be done with it */
 	int signals;

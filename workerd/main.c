@@ -15,6 +15,7 @@
 #include "workerd/loop.h"
 #include "workerd/meas/meas.h"
 #include "workerd/options.h"
+#include "workerd/out/dir.h"
 #include "workerd/privcli.h"
 #include "workerd/sandbox.h"
 #include "workerd/slice/slice.h"
@@ -33,6 +34,7 @@ struct worker {
 	struct loop loop;
 	struct slices *slices;
 	struct ctl *ctl;
+	struct dir data; /* below which files are */
 	char hostname[256];
 	bool single; /* serves one client, then ends */
 	int status;
@@ -189,7 +191,7 @@ setup_ctl(struct worker *w, struct errbuf *err)
 	struct ctl_config cfg = { .types = meas_types, .version = VANTAGE_VERSION, .hostname = w->hostname,
 		.monitor = w->opt.monitor, .command = w->opt.command, .pid = getpid(), .uid = getuid(), .slices = w->slices,
 		.wake = on_wake, .client_done = on_client_done, .stop = on_shutdown,
-		.ctx = w };
+		.data = &w->data, .ctx = w };
 
 	(void)gethostname(w->hostname, sizeof(w->hostname) - 1);
 	w->ctl = ctl_new(&w->loop.uv, &cfg, w->loop.engine);
@@ -202,10 +204,13 @@ static int
 run(struct worker *w)
 {
 	struct sandbox_config box = { .user = w->opt.conf.user, .group = w->opt.conf.group,
-		.root_dir = w->opt.root_dir };
+		.root_dir = w->opt.root_dir, .data_fd = -1 };
 	struct errbuf err = { "" };
 	int rc;
 
+	if ((rc = dir_open(&w->data, w->opt.root_dir, &err)) != 0)
+		return fail(EX_CONFIG, &err);
+	box.data_fd = w->data.fd;
 	if ((rc = connect_privd(w, &err)) != 0)
 		return fail(EX_UNAVAILABLE, &err);
 	if ((rc = slices_new(&w->opt.conf, getuid(), &w->slices, &err)) != 0)

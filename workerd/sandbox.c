@@ -26,6 +26,7 @@
 #include "common/users.h"
 
 #define GETSOCKOPT(level, name, why) SC_ALLOW_IF(getsockopt, why, SC_ARG(1, level), SC_ARG(2, name))
+#define LANDLOCK_TRUNCATE (1ull << 14) /* ABI 3; headers of Linux 6.1 lack it */
 #define FCNTL(cmd, why) SC_ALLOW_IF(fcntl, why, SC_ARG(1, cmd))
 
 static const struct sc_rule rules[] = {
@@ -35,7 +36,6 @@ static const struct sc_rule rules[] = {
 	SC_ALLOW(epoll_ctl, "libuv: connections come and go"),
 	SC_ALLOW(read, "libuv: connections, eventfd, signal pipe; the pace's timerfd"),
 	SC_ALLOW(write, "libuv: answers, wake-ups; the log"),
-	SC_ALLOW(writev, "libuv: answers in pieces"),
 	SC_ALLOW(timerfd_settime, "probe: the next slot of the pace"),
 	SC_ALLOW(clock_gettime, "uv_hrtime, where the vDSO has no clock"),
 	SC_ALLOW(recvmsg, "privcli.c: an answer and its descriptor; rtnetlink; libuv: passed descriptors"),
@@ -43,7 +43,6 @@ static const struct sc_rule rules[] = {
 	SC_ALLOW(recvfrom, "rtnetlink answers"),
 	SC_ALLOW(sendto, "rtnetlink questions; a probe alone"),
 	SC_ALLOW(accept4, "libuv: a client connects"),
-	SC_ALLOW(shutdown, "libuv: the end of an answer"),
 	SC_ALLOW(close, "connections end"),
 	SC_ALLOW_IF(ioctl, "libuv: non-blocking", SC_ARG(1, FIONBIO)),
 	FCNTL(F_GETFL, "libuv: uv_pipe_open looks at the mode"),
@@ -54,6 +53,11 @@ static const struct sc_rule rules[] = {
 	GETSOCKOPT(SOL_SOCKET, SO_ERROR, "libuv: what became of a stream"),
 	GETSOCKOPT(SOL_SOCKET, SO_TYPE, "libuv: what a descriptor is"),
 	GETSOCKOPT(SOL_PACKET, PACKET_STATISTICS, "probe: packets that the ring lost"),
+	SC_ALLOW(openat2, "out/dir.c: files of the data directory; its arguments lie in memory where no filter "
+			  "looks: the root directory and Landlock hold it"),
+	SC_ALLOW(statx, "out/dir.c: is it a regular file, and which"),
+	SC_ALLOW(ftruncate, "out/outfile.c: a damaged tail goes, and what a full disk took of a record"),
+	SC_ALLOW(lseek, "where a list or a state file goes on"),
 	SC_ALLOW(brk, "malloc"),
 	SC_ALLOW_IF(mmap, "malloc, a second ring; memory is never code", SC_MASK(2, PROT_EXEC, 0)),
 	SC_ALLOW_IF(mprotect, "malloc; the same", SC_MASK(2, PROT_EXEC, 0)),
@@ -77,7 +81,7 @@ sandbox_print(FILE *out)
 {
 	fprintf(out,
 	    "vantage-workerd: own user, no capability, no_new_privs; empty root, empty network namespace; "
-	    "not dumpable; no core, no new process; Landlock: no file\n");
+	    "not dumpable; no core, no new process; Landlock: regular files of the data directory alone\n");
 	sc_print(out, rules);
 }
 
@@ -164,19 +168,35 @@ limits_set(void)
 	return 0;
 }
 
-/* An empty ruleset over all the rights that this kernel knows. */
+/* What may be done below the data directory: no look at its names, no removal,
+ * no link, nothing but regular files. */
 static int
-landlock_enter(struct errbuf *reterr)
+landlock_allow(int ruleset, int data_fd, uint64_t handled)
+{
+	struct landlock_path_beneath_attr beneath = { .parent_fd = data_fd,
+		.allowed_access = handled & (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |
+				      LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_TRUNCATE) };
+
+	if (data_fd < 0)
+		return 0;
+	return syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) < 0 ? -errno : 0;
+}
+
+/* A ruleset over all the rights that this kernel knows, empty but for the data
+ * directory. */
+static int
+landlock_enter(int data_fd, struct errbuf *reterr)
 {
 	static const uint64_t rights[] = { 0, 0x1fff, 0x3fff, 0x7fff }; /* by ABI; from 5 on also ioctl */
 	struct landlock_ruleset_attr attr = { 0 };
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION), fd;
 
 	if (abi < 1)
-		return 0; /* the second layer is not there; the first denies every open */
+		return 0; /* the second layer is not there; the first is the root directory */
 	attr.handled_access_fs = abi >= 5 ? 0xffff : rights[abi < 3 ? abi : 3];
 	fd = syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
-	if (fd < 0 || syscall(SYS_landlock_restrict_self, fd, 0) < 0)
+	if (fd < 0 || landlock_allow((int)fd, data_fd, attr.handled_access_fs) != 0 ||
+	    syscall(SYS_landlock_restrict_self, fd, 0) < 0)
 		return errbuf_set(reterr, -errno, "Landlock: %s", strerror(errno));
 	(void)close((int)fd);
 	return 0;
@@ -249,6 +269,6 @@ sandbox_enter(const struct sandbox_config *cfg, struct errbuf *reterr)
 	rc = privileges_drop(cfg, fd, err);
 	(void)close(fd);
 	if (rc == 0)
-		rc = landlock_enter(err);
+		rc = landlock_enter(cfg->data_fd, err);
 	return rc == 0 ? sc_load(rules, err) : rc;
 }

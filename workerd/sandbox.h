@@ -12,6 +12,9 @@ struct sandbox_config {
 	/* The new root when started as root; NULL: an empty directory that no
 	 * longer has a name. Not as root: what the unit did is verified instead. */
 	const char *root_dir;
+	/* The directory below which files may be read, made and written, as an open
+	 * descriptor; -1: none may. */
+	int data_fd;
 	/* Asked for by name only: start although the network namespace is the
 	 * host's or privileges cannot be verified. Logged, never silent. */
 	bool weak;

@@ -39,7 +39,7 @@ RULES = {
     "workerd/out": (["workerd/out/", "proto/", "common/"], ["uv", "compress"], None),
     "workerd/slice": (["workerd/slice/", "proto/", "common/"], ["uv"], None),
     "workerd/statsrv": (["workerd/statsrv/", "proto/", "common/"], ["uv"], None),
-    "workerd/ctl": (["workerd/ctl/", "workerd/meas/meas.h", "workerd/slice/slice.h", "workerd/out/sink.h",
+    "workerd/ctl": (["workerd/ctl/", "workerd/meas/meas.h", "workerd/slice/slice.h", "workerd/out/",
                      "workerd/probe/engine.h", "workerd/probe/task.h", "proto/", "common/"], ["uv"], None),
     "workerd/meas": (["workerd/meas/meas.h", "workerd/probe/engine.h", "workerd/probe/task.h",
                       "proto/record/", "workerd/ctl/args.h", "common/"], [], f"{SOCKETS}|{CLOCKS}"),

@@ -14,6 +14,8 @@ const struct cmd cmds[] = {
 	    cmd_get },
 	{ "help", "[COMMAND|MEASUREMENT]", "list the commands, or explain one", cmd_help },
 	{ "lss-clear", "NAME", "empty a local stop set of trace (operators)", cmd_lss_clear },
+	{ "outfile", "close ALIAS|list|open name ALIAS file PATH mode truncate|append [format warts|json|text]|swap A B",
+	    "output files in the data directory (operators)", cmd_outfile },
 	{ "set", "command|holdtime|monitorname|nameserver|pps|window VALUE", "change a setting (operators)",
 	    cmd_set },
 	{ "shutdown", "cancel|done|flush|now", "end the service, or not after all (operators)", cmd_shutdown },

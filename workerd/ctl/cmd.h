@@ -37,6 +37,7 @@ void cmd_exit(struct session *, char *rest);
 void cmd_get(struct session *, char *rest);
 void cmd_help(struct session *, char *rest);
 void cmd_lss_clear(struct session *, char *rest);
+void cmd_outfile(struct session *, char *rest);
 void cmd_set(struct session *, char *rest);
 void cmd_shutdown(struct session *, char *rest);
 

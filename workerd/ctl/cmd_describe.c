@@ -13,8 +13,8 @@ static void
 describe_cmd(struct session *s, const struct cmd *cmd)
 {
 	/* Our own texts: nothing in them needs an escape; a test looks. */
-	session_reply(s, "INFO {\"command\":\"%s\",\"kind\":\"control\",\"usage\":\"%s\",\"help\":\"%s\"}", cmd->name,
-	    cmd->usage, cmd->help);
+	session_reply(s, "INFO {\"command\":\"%s\",\"kind\":\"control\",\"usage\":\"%s\",\"help\":\"%s\"}",
+	    cmd->name, cmd->usage, cmd->help);
 }
 
 /* Longer than a reply line may be. */

@@ -13,6 +13,7 @@
  * SO_PEERGROUPS) for each connection on a UNIX socket; getsockname in ctl_listen alone.
  */
 struct ctl;
+struct dir;
 struct engine;
 struct meas_type;
 struct slices;
@@ -30,6 +31,7 @@ struct ctl_config {
 	const char *hostname; /* in cycle records */
 	const char *monitor;  /* of -M, or NULL */
 	const char *command;  /* of -c: the default command */
+	const struct dir *data; /* where output files and lists are; NULL: nowhere */
 	pid_t pid;	      /* what "get pid" tells */
 	uid_t uid;	      /* operators: this one and root, where slices is NULL */
 	struct slices *slices; /* borrowed; NULL: operators and others */

@@ -10,6 +10,7 @@
 #include "proto/line.h"
 #include "workerd/ctl/attach.h"
 #include "workerd/ctl/cmd.h"
+#include "workerd/ctl/sources.h"
 #include "workerd/probe/engine.h"
 #include "workerd/slice/slice.h"
 
@@ -64,6 +65,7 @@ session_env_init(struct session_env *env, const struct ctl_config *cfg, struct e
 	*env = (struct session_env){ .cfg = *cfg, .engine = engine, .running_max = CTL_RUNNING_MAX,
 		.conns_uid_max = CTL_CONNS_UID_MAX, .out_total = CTL_OUT_TOTAL };
 	buf_init(&env->scratch, 0);
+	outfiles_init(&env->files, cfg->data);
 	if (cfg->monitor != NULL)
 		(void)snprintf(env->monitor, sizeof(env->monitor), "%s", cfg->monitor);
 	if (cfg->command != NULL)
@@ -94,6 +96,8 @@ session_env_fini(struct session_env *env)
 		if (env->envs[i].shared != NULL && env->cfg.types[i]->shared_free != NULL)
 			env->cfg.types[i]->shared_free(env->envs[i].shared);
 	}
+	sources_commit(env);
+	outfiles_fini(&env->files);
 	free(env->envs);
 	env->envs = NULL;
 	if (env->own_slices)

@@ -10,6 +10,7 @@
 #include "common/limits.h"
 #include "workerd/ctl/ctl.h"
 #include "workerd/meas/meas.h"
+#include "workerd/out/outfile.h"
 
 /*
  * One client's dialogue, without its socket: received bytes go in, bytes to
@@ -39,6 +40,7 @@ struct session_env {
 	uint32_t running_max;  /* CTL_RUNNING_MAX; tests reach less */
 	uint32_t conns_uid_max;
 	size_t out_total;
+	struct outfiles files;
 	char monitor[CTL_MONITOR_MAX]; /* "": none set */
 	char command[CTL_COMMAND_MAX];
 	enum shutdown_mode shutdown;

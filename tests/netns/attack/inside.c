@@ -193,7 +193,7 @@ answer(int fd, const char *word, long value)
 int
 main(void)
 {
-	const struct sandbox_config cfg = { .user = "vantage", .group = "vantage" };
+	const struct sandbox_config cfg = { .user = "vantage", .group = "vantage", .data_fd = -1 };
 	struct errbuf err = { "" };
 	struct privcli cli;
 	char name[32] = "";

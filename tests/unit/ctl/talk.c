@@ -1,10 +1,13 @@
 #include "tests/unit/ctl/talk.h"
 
+#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -23,20 +26,20 @@ on_attend(struct session *s)
 }
 
 static void
-talk_open(struct talk *t, uint32_t pps)
+service_open(struct talk *t, uint32_t pps)
 {
 	struct ctl_config cfg = {
 		.types = mock_types,
 		.version = "20260420",
 		.hostname = "testhost",
 		.command = "now",
+		.data = &t->data,
 		.pid = 4711,
 		.uid = 990,
 		.wake = mock_net_wake,
 		.ctx = &t->net,
 	};
 
-	memset(t, 0, sizeof(*t));
 	assert_int_equal(mock_net_init(&t->net, pps), 0);
 	assert_int_equal(session_env_init(&t->env, &cfg, t->net.engine), 0);
 	session_init(&t->s, &t->env, "/run/test.sock:0");
@@ -48,7 +51,7 @@ talk_open(struct talk *t, uint32_t pps)
 }
 
 static void
-talk_close(struct talk *t)
+service_close(struct talk *t)
 {
 	while (!session_drop(&t->s, 100))
 		;
@@ -58,6 +61,58 @@ talk_close(struct talk *t)
 	buf_fini(&t->heard);
 	buf_fini(&t->warts);
 	assert_int_equal(mock_alive, 0);
+}
+
+static int
+remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
+{
+	(void)st;
+	(void)kind;
+	(void)ftw;
+	return remove(path);
+}
+
+static void
+talk_close(struct talk *t)
+{
+	service_close(t);
+	dir_close(&t->data);
+	if (t->tmp[0] != '\0')
+		(void)nftw(t->tmp, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+const char *
+talk_path(struct talk *t, const char *name)
+{
+	(void)snprintf(t->path, sizeof(t->path), "%s/%s", t->tmp, name);
+	return t->path;
+}
+
+void
+talk_put(struct talk *t, const char *name, const void *bytes, size_t len)
+{
+	FILE *f = fopen(talk_path(t, name), "w");
+
+	assert_non_null(f);
+	assert_int_equal(fwrite(bytes, 1, len, f), len);
+	assert_int_equal(fclose(f), 0);
+}
+
+size_t
+talk_size(struct talk *t, const char *name)
+{
+	struct stat st;
+
+	assert_int_equal(stat(talk_path(t, name), &st), 0);
+	return (size_t)st.st_size;
+}
+
+void
+talk_restart(struct talk *t)
+{
+	service_close(t);
+	service_open(t, 100000);
+	session_identify(&t->s, 0, NULL, 0);
 }
 
 /* ---- reading as a client ---- */
@@ -215,11 +270,28 @@ talk_wait(struct talk *t, nsec_t advance)
 int
 talk_setup(void **state)
 {
-	struct talk *t = malloc(sizeof(*t));
+	struct talk *t = calloc(1, sizeof(*t));
+	struct errbuf err = { "" };
 
 	if (t == NULL)
 		return -1;
-	talk_open(t, 100000);
+	(void)snprintf(t->tmp, sizeof(t->tmp), "/tmp/vantage-data-XXXXXX");
+	if (mkdtemp(t->tmp) == NULL || dir_open(&t->data, t->tmp, &err) != 0)
+		return -1;
+	service_open(t, 100000);
+	*state = t;
+	return 0;
+}
+
+int
+talk_setup_nowhere(void **state)
+{
+	struct talk *t = calloc(1, sizeof(*t));
+
+	if (t == NULL)
+		return -1;
+	t->data.fd = -1;
+	service_open(t, 100000);
 	*state = t;
 	return 0;
 }

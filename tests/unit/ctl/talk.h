@@ -3,6 +3,7 @@
 
 #include "tests/unit/ctl/mock.h"
 #include "workerd/ctl/session.h"
+#include "workerd/out/dir.h"
 
 /*
  * A session without a socket. What it says is read as a client would, and noted
@@ -11,6 +12,9 @@
  */
 struct talk {
 	struct mock_net net;
+	struct dir data;
+	char tmp[40]; /* the data directory */
+	char path[320];
 	struct session_env env;
 	struct session s;
 	struct buf heard; /* the notes, a line each */
@@ -23,6 +27,15 @@ struct talk {
  * left. */
 int talk_setup(void **state);
 int talk_teardown(void **state);
+/* The same without a data directory. */
+int talk_setup_nowhere(void **state);
+/* The path of a file in the data directory; valid until the next call. */
+const char *talk_path(struct talk *, const char *name);
+/* Makes a file there, or replaces it. */
+void talk_put(struct talk *, const char *name, const void *bytes, size_t len);
+size_t talk_size(struct talk *, const char *name);
+/* Ends the session and the service, and begins again in the same directory. */
+void talk_restart(struct talk *);
 /* Sends text (len bytes) as a client, in pieces of at most piece bytes. */
 void talk_send(struct talk *, const char *text, size_t len, size_t piece);
 /* Sends the text, runs the engine, and returns what has been heard since the

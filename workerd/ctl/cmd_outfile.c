@@ -1,0 +1,189 @@
+#include <errno.h>
+
+#include "common/log.h"
+#include "proto/line.h"
+#include "workerd/ctl/args.h"
+#include "workerd/ctl/cmd.h"
+#include "workerd/ctl/session.h"
+#include "workerd/ctl/sources.h"
+
+#define OPEN_USAGE "ERR usage: outfile open name <alias> file <path> mode <truncate|append>"
+#define WORDS_MAX 8
+
+enum { MODE_TRUNCATE = 1, MODE_APPEND };
+
+static const struct word modes[] = { { "truncate", MODE_TRUNCATE }, { "append", MODE_APPEND }, { NULL, 0 } };
+
+static const struct word formats[] = {
+	{ "warts", OUTFILE_WARTS },
+	{ "json", OUTFILE_JSON },
+	{ "text", OUTFILE_TEXT },
+	{ NULL, 0 },
+};
+
+struct open_values {
+	const char *name;
+	const char *file;
+	const char *mode;
+	const char *format; /* ours; without it warts, as existing clients expect */
+};
+
+static const char **
+open_value(struct open_values *v, const char *key)
+{
+	const struct {
+		const char *key;
+		const char **value;
+	} keys[] = { { "file", &v->file }, { "format", &v->format }, { "mode", &v->mode },
+		{ "name", &v->name } };
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		if (line_word_is(keys[i].key, key))
+			return keys[i].value;
+	}
+	return NULL;
+}
+
+/* True, or it has replied. */
+static bool
+open_parse(struct session *s, char *rest, struct open_values *v)
+{
+	char *words[WORDS_MAX];
+	int n = line_split(rest, words, WORDS_MAX);
+
+	if (n < 0) {
+		session_reply(s, "ERR params_get failed");
+		return false;
+	}
+	for (int i = 0; i < n; i += 2) {
+		const char **to = open_value(v, words[i]);
+
+		if (to == NULL || i + 1 == n) {
+			session_reply(s, "ERR param '%s' failed", words[i]);
+			return false;
+		}
+		*to = words[i + 1];
+	}
+	return true;
+}
+
+static void
+outfile_open(struct session *s, char *rest)
+{
+	struct open_values v = { 0 };
+	uint32_t mode, format = OUTFILE_WARTS;
+	struct errbuf err = { "" };
+	struct outfile *o;
+	int rc;
+
+	if (!open_parse(s, rest, &v))
+		return;
+	if (v.name == NULL || v.file == NULL || v.mode == NULL) {
+		session_reply(s, OPEN_USAGE);
+		return;
+	}
+	if (!word_find(modes, v.mode, &mode)) {
+		session_reply(s, "ERR mode must be truncate or append");
+		return;
+	}
+	if (v.format != NULL && !word_find(formats, v.format, &format)) {
+		session_reply(s, "ERR format must be warts, json or text");
+		return;
+	}
+	rc = outfiles_open(&s->env->files,
+	    &(struct outfile_options){ .alias = v.name,
+		.path = v.file,
+		.truncate = mode == MODE_TRUNCATE,
+		.format = (enum outfile_format)format,
+		.scan_max = OUTFILE_SCAN_MAX },
+	    &o, &err);
+	if (rc != 0) {
+		log_warn("%s: outfile '%s': %s", s->name, v.name, err.text);
+		session_reply(s, "ERR could not add outfile");
+		return;
+	}
+	sources_changed(s->env);
+	session_reply(s, "OK");
+}
+
+static void
+outfile_close(struct session *s, char *rest)
+{
+	struct outfile *o;
+
+	if (*rest == '\0') {
+		session_reply(s, "ERR usage: outfile close <alias>");
+		return;
+	}
+	o = outfiles_find(&s->env->files, rest);
+	if (o == NULL) {
+		session_reply(s, "ERR unknown outfile '%s'", rest);
+		return;
+	}
+	if (o->refs > 1) {
+		session_reply(s, "ERR could not drop outfile: refcnt %u", o->refs);
+		return;
+	}
+	sources_commit(s->env);
+	(void)outfiles_close(&s->env->files, o);
+	sources_changed(s->env);
+	session_reply(s, "OK");
+}
+
+/* What waits belongs to the file under which it was found. */
+static void
+outfile_exchange(struct session *s, char *rest)
+{
+	struct outfile *o[2];
+	char *words[2];
+
+	if (line_split(rest, words, 2) != 2) {
+		session_reply(s, "ERR usage outfile swap <alias 1> <alias 2>");
+		return;
+	}
+	for (int i = 0; i < 2; i++) {
+		o[i] = outfiles_find(&s->env->files, words[i]);
+		if (o[i] == NULL) {
+			session_reply(s, "ERR unknown outfile '%s'", words[i]);
+			return;
+		}
+	}
+	sources_commit(s->env);
+	outfile_swap(o[0], o[1]);
+	sources_changed(s->env);
+	session_reply(s, "OK");
+}
+
+static void
+outfile_list(struct session *s, char *rest)
+{
+	(void)rest;
+	for (const struct outfile *o = s->env->files.first; o != NULL; o = o->next)
+		session_reply(s, "INFO '%s' file '%s' refcnt %u", o->alias, outfile_path(o), o->refs);
+	session_reply(s, "OK");
+}
+
+static const struct cmd verbs[] = {
+	{ "close", NULL, NULL, outfile_close },
+	{ "list", NULL, NULL, outfile_list },
+	{ "open", NULL, NULL, outfile_open },
+	{ "swap", NULL, NULL, outfile_exchange },
+};
+
+void
+cmd_outfile(struct session *s, char *rest)
+{
+	char *tail, *word = cmd_word(rest, &tail);
+	const struct cmd *verb = cmd_find_in(verbs, sizeof(verbs) / sizeof(verbs[0]), word);
+
+	if (*word == '\0')
+		session_reply(s, "ERR usage: outfile [close | list | open | swap]");
+	else if (verb == NULL)
+		session_reply(s, "ERR unhandled outfile command '%s'", word);
+	else if (!session_operator(s))
+		session_reply(s, "ERR not permitted: outfile is for operators");
+	else if (s->env->files.dir == NULL || s->env->files.dir->fd < 0)
+		session_reply(s, "ERR no data directory: the service keeps no files");
+	else
+		verb->run(s, tail);
+}
