@@ -64,6 +64,10 @@
  * clients wait meanwhile. */
 #define OUTFILE_SCAN_MAX (64 * 1024 * 1024)
 
+/* Sources that "status" tells of, and the bytes of a name that it shows. */
+#define STATUS_SOURCES_MAX 256
+#define STATUS_NAME_MAX 64
+
 /* ---- measurements ---- */
 
 /* Replies that a ping keeps beyond one per probe: a stranger who answers each

@@ -78,6 +78,14 @@ on_shutdown(void *ctx)
 	on_stop(&w->loop);
 }
 
+static uint64_t
+ring_drops(void *ctx)
+{
+	const struct worker *w = ctx;
+
+	return w->loop.rx.dropped;
+}
+
 static void
 on_wake(void *ctx)
 {
@@ -190,7 +198,7 @@ setup_ctl(struct worker *w, struct errbuf *err)
 {
 	struct ctl_config cfg = { .types = meas_types, .version = VANTAGE_VERSION, .hostname = w->hostname,
 		.monitor = w->opt.monitor, .command = w->opt.command, .pid = getpid(), .uid = getuid(), .slices = w->slices,
-		.wake = on_wake, .client_done = on_client_done, .stop = on_shutdown,
+		.wake = on_wake, .ring_drops = ring_drops, .client_done = on_client_done, .stop = on_shutdown,
 		.data = &w->data, .ctx = w };
 
 	(void)gethostname(w->hostname, sizeof(w->hostname) - 1);

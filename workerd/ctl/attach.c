@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "common/strnum.h"
 #include "workerd/ctl/idtab.h"
+#include "workerd/ctl/roster.h"
 #include "workerd/ctl/session.h"
 #include "workerd/probe/engine.h"
 #include "workerd/slice/slice.h"
@@ -24,6 +25,7 @@
 struct attach {
 	struct session *session;
 	struct source source;
+	struct roster_entry entry;
 	struct sink sink;
 	struct list_record list;
 	struct cycle_record cycle;
@@ -35,6 +37,7 @@ struct attach {
 	struct task *tail;
 	uint32_t queued;
 	uint32_t next_id;
+	uint32_t to_halt; /* of those in ids, by a halt of the source */
 	bool full;     /* the queue is, or was and has not yet halved */
 	bool fresh;    /* commands came since the engine was last woken */
 	bool ending;   /* no further commands */
@@ -339,6 +342,45 @@ attach_line(struct attach *a, char *line, size_t len)
 
 /* ---- the whole ---- */
 
+static struct attach *
+attach_of_entry(const struct roster_entry *r)
+{
+	return (struct attach *)((char *)(uintptr_t)r - offsetof(struct attach, entry));
+}
+
+static uint32_t
+on_queued(const struct roster_entry *r)
+{
+	return attach_of_entry(r)->queued;
+}
+
+/* What it has now, and nothing of what comes after. */
+static uint32_t
+on_halt(struct roster_entry *r)
+{
+	struct attach *a = attach_of_entry(r);
+
+	a->to_halt = a->ids.count;
+	a->session->attend(a->session);
+	return a->to_halt;
+}
+
+static const struct roster_ops attach_roster_ops = { .queued = on_queued, .halt = on_halt };
+
+bool
+attach_work(struct attach *a)
+{
+	struct task *t;
+
+	for (uint32_t n = 0; a->to_halt > 0 && n < CTL_DROP_BATCH; n++) {
+		t = idtab_any(&a->ids);
+		a->to_halt = t == NULL ? 0 : a->to_halt - 1;
+		if (t != NULL)
+			halt_task(a, t);
+	}
+	return a->to_halt > 0;
+}
+
 /* NULL when from is NULL or without memory. */
 static char *
 copy_text(const char *from)
@@ -368,6 +410,9 @@ attach_new(struct session *s, const struct attach_options *o)
 		attach_free(a);
 		return NULL;
 	}
+	a->entry = (struct roster_entry){ .ops = &attach_roster_ops, .source = &a->source, .name = s->name, .list = a->name,
+		.slice = s->slice, .uid = s->uid };
+	roster_add(s->env, &a->entry);
 	a->list = (struct list_record){
 		.id = o->list_id, .name = a->name, .descr = a->descr, .monitor = a->monitor
 	};
@@ -398,6 +443,7 @@ attach_free(struct attach *a)
 	if (a == NULL)
 		return;
 	source_drop(&a->source);
+	roster_remove(a->session->env, &a->entry);
 	idtab_fini(&a->ids);
 	free(a->name);
 	free(a->descr);

@@ -47,6 +47,9 @@ bool attach_ending(const struct attach *);
 bool attach_full(const struct attach *);
 /* Output has left. */
 void attach_drained(struct attach *);
+/* Ends some of the tasks that a halt of the whole source asked for; true when
+ * there are more. */
+bool attach_work(struct attach *);
 /* The client is gone: end at most max of its tasks; true when none is left. */
 bool attach_drop(struct attach *, uint32_t max);
 

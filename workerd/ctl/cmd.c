@@ -12,6 +12,7 @@ const struct cmd cmds[] = {
 	{ "exit", "", "close this connection", cmd_exit },
 	{ "get", "command|holdtime|monitorname|nameserver|pid|pps|sport|version|window", "show a setting",
 	    cmd_get },
+	{ "halt", "SOURCE", "end what a source of one's own has now", cmd_halt },
 	{ "help", "[COMMAND|MEASUREMENT]", "list the commands, or explain one", cmd_help },
 	{ "lss-clear", "NAME", "empty a local stop set of trace (operators)", cmd_lss_clear },
 	{ "outfile", "close ALIAS|list|open name ALIAS file PATH mode truncate|append [format warts|json|text]|swap A B",
@@ -19,6 +20,7 @@ const struct cmd cmds[] = {
 	{ "set", "command|holdtime|monitorname|nameserver|pps|window VALUE", "change a setting (operators)",
 	    cmd_set },
 	{ "shutdown", "cancel|done|flush|now", "end the service, or not after all (operators)", cmd_shutdown },
+	{ "status", "", "what one's slice and sources do, as a line of JSON; operators see all", cmd_status },
 };
 
 const size_t cmd_count = sizeof(cmds) / sizeof(cmds[0]);

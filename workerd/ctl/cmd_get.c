@@ -80,7 +80,9 @@ static void
 get_window(struct session *s, char *rest)
 {
 	(void)rest;
-	session_reply(s, "OK window %u/%u", engine_running(s->env->engine), engine_cfg(s)->window);
+	/* How busy others are is theirs. */
+	session_reply(s, "OK window %u/%u",
+	    session_operator(s) ? engine_running(s->env->engine) : session_share(s)->running, engine_cfg(s)->window);
 }
 
 static const struct cmd gets[] = {

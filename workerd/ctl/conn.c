@@ -236,16 +236,18 @@ enum conn_next
 conn_attend(struct conn *c)
 {
 	struct session *s = &c->session;
+	bool more;
 
 	if (!s->cut && has_waiting_lines(c) && session_reads(s))
 		input(c, false);
+	more = session_work(s);
 	if (!s->cut && !c->blocked)
 		output(c);
 	account(c);
 	if (lives(s))
 		watch(c);
 	if (lives(s))
-		return !c->blocked && has_waiting_lines(c) && session_reads(s) ? CONN_AGAIN : CONN_WAITS;
+		return more || (!c->blocked && has_waiting_lines(c) && session_reads(s)) ? CONN_AGAIN : CONN_WAITS;
 	close_socket(c);
 	if (!session_drop(s, CTL_DROP_BATCH))
 		return CONN_AGAIN;

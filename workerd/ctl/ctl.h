@@ -2,6 +2,7 @@
 #define VANTAGE_WORKERD_CTL_CTL_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 #include <uv.h>
 
@@ -39,6 +40,8 @@ struct ctl_config {
 	/* The engine has new work: run it soon. Called at most once per batch of
 	 * lines; not NULL. */
 	void (*wake)(void *ctx);
+	/* Packets that the receive ring had no room for; may be NULL. */
+	uint64_t (*ring_drops)(void *ctx);
 	/* A connection given to ctl_client has ended; may be NULL. */
 	void (*client_done)(void *ctx);
 	/* A client's "shutdown" has come to its end: end the service. */

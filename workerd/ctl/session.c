@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/log.h"
 #include "proto/line.h"
@@ -48,8 +49,11 @@ make_shares(struct session_env *env)
 static int
 make_slices(struct session_env *env)
 {
+	struct timespec ts;
 	struct errbuf err;
 
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	env->started = (nsec_t)ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
 	env->slices = env->cfg.slices;
 	if (env->slices == NULL && slices_new(NULL, env->cfg.uid, &env->slices, &err) != 0)
 		return -ENOMEM;
@@ -264,6 +268,12 @@ session_sent(struct session *s, size_t n)
 	}
 	if (s->attach != NULL)
 		attach_drained(s->attach);
+}
+
+bool
+session_work(struct session *s)
+{
+	return s->attach != NULL && !s->cut && attach_work(s->attach);
 }
 
 bool

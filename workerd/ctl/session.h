@@ -18,6 +18,7 @@
  */
 struct attach;
 struct session;
+struct roster_entry;
 struct share;
 struct slice;
 
@@ -35,6 +36,8 @@ struct session_env {
 	struct meas_env *envs; /* beside cfg.types */
 	struct slices *slices;
 	bool own_slices; /* not the caller's */
+	struct roster_entry *roster; /* sources, the newest first */
+	nsec_t started; /* mono */
 	struct share *shares; /* beside the slices; the operators' is the engine's own */
 	struct buf scratch;    /* one record */
 	uint32_t running_max;  /* CTL_RUNNING_MAX; tests reach less */
@@ -93,6 +96,9 @@ session_unsent(const struct session *s)
 {
 	return s->out.len - s->sent;
 }
+
+/* Goes on with what it does piece by piece; true when there is more. */
+bool session_work(struct session *);
 
 /* Ends at most max tasks of a session whose client is gone; true when none is
  * left. */

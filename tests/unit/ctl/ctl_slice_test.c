@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,6 +42,7 @@ crowd_open(void **state)
 	struct ctl_config cfg = { .types = mock_types, .version = "1", .hostname = "h", .pid = 1, .uid = 990,
 		.wake = mock_net_wake };
 	struct errbuf err;
+	char name[16];
 
 	assert_non_null(c);
 	conf_init(&c->conf);
@@ -52,7 +54,8 @@ crowd_open(void **state)
 	cfg.ctx = &c->net;
 	assert_int_equal(session_env_init(&c->env, &cfg, c->net.engine), 0);
 	for (int i = 0; i < PEOPLE; i++) {
-		session_init(&c->s[i], &c->env, "/run/test.sock:0");
+		(void)snprintf(name, sizeof(name), "client %d", i);
+		session_init(&c->s[i], &c->env, name);
 		c->s[i].attend = on_attend;
 		session_identify(&c->s[i], uids[i], NULL, 0);
 	}
@@ -86,7 +89,7 @@ crowd_close(void **state)
 static const char *
 say(struct crowd *c, int who, const char *text)
 {
-	static char heard[65536];
+	static char heard[1 << 17];
 	struct session *s = &c->s[who];
 	char bytes[4096];
 	size_t n;
@@ -189,6 +192,92 @@ sources_belong_to_the_share_of_their_slice(void **state)
 	assert_int_equal(session_share(&c->s[STRANGER])->done, 0);
 }
 
+static void
+operators_see_all_and_others_their_own(void **state)
+{
+	struct crowd *c = *state;
+	const char *seen;
+
+	(void)say(c, GUEST, "attach name \"a \\b\"\n");
+	(void)say(c, GUEST, "wait 192.0.2.1\n");
+	(void)say(c, GUEST_TOO, "attach\n");
+	seen = say(c, ROOT, "status\n");
+	assert_memory_equal(seen, "OK status {\"type\":\"status\",\"version\":\"1\",\"uptime\":0,\"operator\":true,", 68);
+	assert_non_null(strstr(seen, "\"engine\":{\"active\":1,"));
+	assert_non_null(strstr(seen, "{\"slice\":0,\"name\":\"operators\",\"share\":1,\"part\":200,"));
+	assert_non_null(strstr(seen, "{\"slice\":2,\"name\":\"guests\",\"share\":3,\"part\":600,"));
+	assert_non_null(strstr(seen, "\"active\":1,\"window\":2,\"running\":1,\"running_max\":3,\"hourly\":0,\"clients\":2,"));
+	assert_non_null(strstr(seen, "{\"name\":\"client 1\",\"list\":\"a \\\\b\",\"slice\":\"guests\",\"uid\":1001,"));
+	assert_non_null(strstr(seen, "\"sources_total\":2}\n"));
+	seen = say(c, STRANGER, "status\n");
+	assert_null(strstr(seen, "guests"));
+	assert_null(strstr(seen, "client 1"));
+	assert_null(strstr(seen, "engine"));
+	assert_non_null(strstr(seen, "\"name\":\"default\""));
+	assert_non_null(strstr(seen, "\"sources\":[],\"sources_total\":0}\n"));
+	assert_string_equal(say(c, STRANGER, "get window\n"), "OK window 0/0\n");
+	assert_string_equal(say(c, ROOT, "get window\n"), "OK window 1/0\n");
+	(void)say(c, STRANGER, "attach\n"); /* one's slice is seen, its other users' sources are not */
+	session_identify(&c->s[ROOT], 1002, NULL, 0);
+	seen = say(c, ROOT, "status\n");
+	assert_null(strstr(seen, "client 1"));
+	assert_non_null(strstr(seen, "client 2"));
+}
+
+static void
+halting_a_source_is_for_its_user(void **state)
+{
+	struct crowd *c = *state;
+
+	(void)say(c, GUEST, "attach\n");
+	(void)say(c, GUEST, "wait 192.0.2.1\nwait 192.0.2.2\nwait 192.0.2.3\n");
+	assert_string_equal(say(c, STRANGER, "halt client 1\n"), "ERR no source 'client 1'\n");
+	assert_string_equal(say(c, STRANGER, "halt\n"), "ERR usage: halt [source]\n");
+	session_identify(&c->s[STRANGER], 1001, NULL, 0);
+	assert_string_equal(say(c, STRANGER, "halt client 1\n"), "OK halted 3 of 'client 1'\n");
+	assert_false(session_work(&c->s[GUEST]));
+	assert_int_equal(c->s[GUEST].slice->running, 0);
+	assert_int_equal(engine_running(c->net.engine), 0);
+	/* Not what comes after. */
+	assert_non_null(strstr(say(c, GUEST, "wait 192.0.2.4\n"), "OK id-4\n"));
+	assert_int_equal(engine_running(c->net.engine), 1);
+	/* A client without a user has nothing to halt, not even another's such. */
+	session_identify(&c->s[STRANGER], PEER_UNKNOWN, NULL, 0);
+	session_identify(&c->s[GUEST_TOO], PEER_UNKNOWN, NULL, 0);
+	(void)say(c, GUEST_TOO, "attach\n");
+	assert_string_equal(say(c, STRANGER, "halt client 2\n"), "ERR no source 'client 2'\n");
+	assert_string_equal(say(c, ROOT, "halt client 2\n"), "OK halted 0 of 'client 2'\n");
+}
+
+static void
+a_long_list_of_sources_is_cut_and_counted(void **state)
+{
+	enum { MANY = STATUS_SOURCES_MAX + 5 };
+	struct crowd *c = *state;
+	struct session *many = calloc(MANY, sizeof(*many));
+	const char *seen, *p;
+	uint32_t count = 0;
+
+	assert_non_null(many);
+	for (int i = 0; i < MANY; i++) {
+		char attach[] = "attach\n";
+
+		session_init(&many[i], &c->env, "many");
+		many[i].attend = on_attend;
+		(void)session_input(&many[i], attach, sizeof(attach) - 1);
+	}
+	seen = say(c, ROOT, "status\n");
+	for (p = seen; (p = strstr(p, "\"list\"")) != NULL; p++)
+		count++;
+	assert_int_equal(count, STATUS_SOURCES_MAX);
+	assert_non_null(strstr(seen, "\"sources_total\":261}"));
+	for (int i = 0; i < MANY; i++) {
+		assert_true(session_drop(&many[i], 1));
+		session_fini(&many[i]);
+	}
+	free(many);
+}
+
 int
 main(void)
 {
@@ -199,6 +288,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(an_hour_s_limit_outlives_the_connection, crowd_open, crowd_close),
 		cmocka_unit_test_setup_teardown(a_client_that_vanishes_gives_back_what_it_had, crowd_open, crowd_close),
 		cmocka_unit_test_setup_teardown(sources_belong_to_the_share_of_their_slice, crowd_open, crowd_close),
+		cmocka_unit_test_setup_teardown(operators_see_all_and_others_their_own, crowd_open, crowd_close),
+		cmocka_unit_test_setup_teardown(halting_a_source_is_for_its_user, crowd_open, crowd_close),
+		cmocka_unit_test_setup_teardown(a_long_list_of_sources_is_cut_and_counted, crowd_open, crowd_close),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
