@@ -10,6 +10,7 @@
 #include "client/run.h"
 #include "client/status.h"
 #include "client/ui.h"
+#include "client/watch.h"
 #include "common/log.h"
 #include "vantage-paths.h"
 
@@ -20,7 +21,9 @@ print_usage(FILE *to)
 		    "       vantage [OPTION]... -i ADDRESS...   addresses\n"
 		    "       vantage [OPTION]... -I COMMAND...   complete commands\n"
 		    "       vantage ping|trace [ARGUMENT]...    one command\n"
-		    "       vantage dump [--json|--text] [FILE]...\n\n",
+		    "       vantage dump [--json|--text] [FILE]...\n"
+		    "       vantage status [--json]             how the service is\n"
+		    "       vantage top                         the same, live\n\n",
 	    to);
 	for (const struct opt_spec *s = opt_specs; s->help != NULL; s++) {
 		char left[64];
@@ -66,6 +69,13 @@ write_pid(const struct opts *o, struct errbuf *err)
 	return STATUS_OK;
 }
 
+/* Those that are not a run. */
+static int (*const mains[])(const struct opts *) = {
+	[MODE_DUMP] = dump_main,
+	[MODE_STATUS] = status_main,
+	[MODE_TOP] = top_main,
+};
+
 static int
 run(const struct opts *o)
 {
@@ -82,7 +92,7 @@ run(const struct opts *o)
 		ui_say(&ui, "%s", err.text);
 		return status;
 	}
-	status = o->mode == MODE_DUMP ? dump_main(o) : run_main(o);
+	status = mains[o->mode] != NULL ? mains[o->mode](o) : run_main(o);
 	if (o->pid_file != NULL)
 		(void)unlink(o->pid_file);
 	return status;

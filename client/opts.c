@@ -103,7 +103,7 @@ const struct opt_spec opt_specs[] = {
 	    0, 0, NULL },
 	{ 'O', NULL, "VALUE", "format and other settings; see vantage(1)", OPT_CALL, 0, 0, 0,
 	    opts_parse_extra, true },
-	{ 0, "json", NULL, "same as -O json", OPT_CALL, 0, 0, 0, call_json, true },
+	{ 0, "json", NULL, "same as -O json", OPT_CALL, 0, 0, 0, call_json, true, true },
 	{ 0, "text", NULL, "same as -O text", OPT_CALL, 0, 0, 0, call_text, true },
 	{ 0, "warts", NULL, "same as -O warts", OPT_CALL, 0, 0, 0, call_warts },
 	{ 'M', "monitor", "NAME", "monitor name in the records", OPT_TEXT, AT(monitor), 0, 0, NULL },
@@ -121,15 +121,15 @@ const struct opt_spec opt_specs[] = {
 	{ 0, "socket", "PATH",
 	    "control socket (default: $VANTAGE_SOCKET, else "
 	    "/run/vantage/control.sock)",
-	    OPT_TEXT, AT(socket), 0, 0, NULL },
+	    OPT_TEXT, AT(socket), 0, 0, NULL, false, true },
 	{ 0, "private", NULL, "as root: a private pair even if a service runs", OPT_FLAG, AT(private_pair), 0,
 	    0, NULL },
 	{ 0, "spoof", NULL, "private pair: allow source addresses that are not ours", OPT_FLAG, AT(spoof), 0,
 	    0, NULL },
 	{ 0, "local", NULL, "private pair: allow targets on this host", OPT_FLAG, AT(local), 0, 0, NULL },
 	{ 'q', "quiet", NULL, "no progress line", OPT_FLAG, AT(quiet), 0, 0, NULL },
-	{ '?', "help", NULL, "this text", OPT_FLAG, AT(help), 0, 0, NULL, true },
-	{ 'v', "version", NULL, "the version", OPT_FLAG, AT(version), 0, 0, NULL, true },
+	{ '?', "help", NULL, "this text", OPT_FLAG, AT(help), 0, 0, NULL, true, true },
+	{ 'v', "version", NULL, "the version", OPT_FLAG, AT(version), 0, 0, NULL, true, true },
 	{ 'D', NULL, NULL, "no daemon here; " SERVICE, OPT_REFUSE, 0, 0, 0, NULL },
 	{ 'P', NULL, NULL, "no control socket here; " SERVICE, OPT_REFUSE, 0, 0, 0, NULL },
 	{ 'U', NULL, NULL, "no control socket here; " SERVICE, OPT_REFUSE, 0, 0, 0, NULL },
@@ -148,6 +148,8 @@ static const struct {
 } verbs[] = {
 	{ "dump", MODE_DUMP },
 	{ "ping", MODE_VERB },
+	{ "status", MODE_STATUS },
+	{ "top", MODE_TOP },
 	{ "trace", MODE_VERB },
 };
 
@@ -266,7 +268,7 @@ find_verb(const char *word)
 }
 
 /* Behind a verb, words that begin with two dashes are still ours (no
- * measurement has such options); behind dump, all options are. */
+ * measurement has such options); behind our own words, all options are. */
 static int
 parse_verb(struct opts *o, struct cursor *c, struct errbuf *err)
 {
@@ -281,7 +283,7 @@ parse_verb(struct opts *o, struct cursor *c, struct errbuf *err)
 
 		if (strncmp(arg, "--", 2) == 0 && arg[2] != '\0')
 			rc = parse_long(o, c, err);
-		else if (o->mode == MODE_DUMP && arg[0] == '-' && arg[1] != '\0')
+		else if (o->mode != MODE_VERB && arg[0] == '-' && arg[1] != '\0')
 			rc = parse_short(o, c, err);
 		else
 			o->operands[o->operand_count++] = c->argv[c->at++];

@@ -34,6 +34,8 @@ enum run_mode {
 	MODE_FILE,      /* -f, or a plain file name */
 	MODE_VERB,      /* "vantage ping ..." */
 	MODE_DUMP,
+	MODE_STATUS,
+	MODE_TOP,
 };
 
 #define OPTS_DNP_MAX 64
@@ -92,7 +94,8 @@ struct opt_spec {
 	uint32_t min;
 	uint32_t max;
 	int (*call)(struct opts *, const char *text, struct errbuf *);
-	bool dump; /* dump has it too */
+	bool dump;  /* dump has it too */
+	bool watch; /* so have status and top */
 };
 
 /* The options, ended by an empty row: parsing, usage text and tests. */

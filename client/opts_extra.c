@@ -177,6 +177,8 @@ check_operands(const struct opts *o, struct errbuf *err)
 	switch (o->mode) {
 	case MODE_NONE:
 	case MODE_DUMP:
+	case MODE_STATUS:
+	case MODE_TOP:
 	case MODE_VERB:
 		return 0;
 	case MODE_ADDRESSES:
@@ -233,6 +235,25 @@ check_dump(const struct opts *o, struct errbuf *err)
 	return 0;
 }
 
+/* What status and top, which only look, can use. */
+static int
+check_watch(const struct opts *o, struct errbuf *err)
+{
+	const char *word = o->mode == MODE_TOP ? "top" : "status";
+
+	for (const struct opt_spec *s = opt_specs; s->help != NULL; s++) {
+		if ((o->given >> (s - opt_specs) & 1) == 0 || s->watch)
+			continue;
+		return s->letter != 0 ? errbuf_set(err, -EINVAL, "-%c: %s has no such option", s->letter, word)
+				      : errbuf_set(err, -EINVAL, "--%s: %s has no such option", s->name, word);
+	}
+	if (o->mode == MODE_TOP && o->format == FORMAT_JSON)
+		return errbuf_set(err, -EINVAL, "--json: top has no such option; status --json is for programs");
+	if (o->operand_count > 0)
+		return errbuf_set(err, -EINVAL, "'%s' is left over behind %s", o->operands[0], word);
+	return 0;
+}
+
 int
 opts_check(struct opts *o, struct errbuf *reterr)
 {
@@ -240,6 +261,8 @@ opts_check(struct opts *o, struct errbuf *reterr)
 
 	if (o->mode == MODE_DUMP)
 		return check_dump(o, reterr);
+	if (o->mode == MODE_STATUS || o->mode == MODE_TOP)
+		return check_watch(o, reterr);
 	if (o->mode == MODE_NONE) {
 		if (o->operand_count == 0)
 			return errbuf_set(reterr, -EINVAL, "nothing to do; try 'vantage --help'");

@@ -58,11 +58,30 @@ refuse_connect(const char *path, int rc, struct errbuf *err)
 	    path, strerror(-rc));
 }
 
+static const char *
+named_socket(const struct opts *o)
+{
+	const char *env = secure_getenv("VANTAGE_SOCKET");
+
+	return o->socket != NULL ? o->socket : (env != NULL && env[0] != '\0' ? env : NULL);
+}
+
+int
+service_reach(const struct opts *o, int *ret_fd, struct errbuf *reterr)
+{
+	const char *path = named_socket(o);
+	int rc;
+
+	if (path == NULL)
+		path = VANTAGE_CONTROL_SOCKET;
+	rc = connect_path(path, ret_fd);
+	return rc == 0 ? 0 : refuse_connect(path, rc, reterr);
+}
+
 int
 service_connect(const struct opts *o, struct service *ret, struct errbuf *reterr)
 {
-	const char *env = secure_getenv("VANTAGE_SOCKET");
-	const char *named = o->socket != NULL ? o->socket : (env != NULL && env[0] != '\0' ? env : NULL);
+	const char *named = named_socket(o);
 	const char *path = named != NULL ? named : VANTAGE_CONTROL_SOCKET;
 	int rc;
 

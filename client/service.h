@@ -23,4 +23,8 @@ int service_connect(const struct opts *, struct service *ret, struct errbuf *ret
 /* Settings and attach, one question at a time. 0, or an exit status. */
 int service_attach(const struct service *, const struct opts *, struct session *, struct errbuf *reterr);
 
+/* A service that runs, only to talk to it: no pair is started. 0 with the
+ * connection, or an exit status with the sentence. */
+int service_reach(const struct opts *, int *ret_fd, struct errbuf *reterr);
+
 #endif
