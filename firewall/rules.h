@@ -43,7 +43,7 @@ struct fw_rule {
 	const char *chain;
 	struct fw_test test[2];
 	enum fw_verdict verdict;
-	const char *counter; /* DROP, ACCEPT: which; GOTO, JUMP: the chain */
+	const char *counter; /* DROP: which; ACCEPT: NULL; GOTO, JUMP: the chain */
 	enum fw_unless unless;
 };
 
