@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "client/ui.h"
 #include "common/rd.h"
 #include "proto/record/ping.h"
 #include "proto/record/trace.h"
@@ -37,6 +38,28 @@ results_fini(struct results *r)
 	r->reader = NULL;
 	buf_fini(&r->raw);
 	buf_fini(&r->start_line);
+}
+
+/* The text form of a result does not tell why it ended badly: say it beside. */
+static void
+tell_error(const struct results *r, const struct warts_item *item)
+{
+	char dst[ADDR_STRLEN];
+	const char *why = NULL;
+
+	if (item->type == &ping_record_type) {
+		const struct ping_record *p = item->rec;
+
+		why = p->rare != NULL ? p->rare->errmsg : NULL;
+		(void)addr_format(&p->dst, dst);
+	} else if (item->type == &trace_record_type) {
+		const struct trace_record *t = item->rec;
+
+		why = t->rare != NULL ? t->rare->errmsg : NULL;
+		(void)addr_format(&t->dst, dst);
+	}
+	if (why != NULL && r->ui != NULL)
+		ui_say(r->ui, "%s %s: %s", item->type->name, dst, why);
 }
 
 /* Exactly one record, whatever is in it: what a reader of the file needs to
@@ -142,6 +165,7 @@ add_text(struct results *r, const char *bytes, size_t len, struct buf *out, stru
 	if (rc != 0 || item.kind != WARTS_ITEM_RECORD)
 		return rc;
 	r->packets += packets_of(&item);
+	tell_error(r, &item);
 	rc = text_write(out, item.type, item.rec);
 	return rc == 0 ? 0 : errbuf_set(err, rc, "cannot print a record: %s", strerror(-rc));
 }

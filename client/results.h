@@ -15,9 +15,12 @@
  * frame; text is made from the decoded records; JSON is asked of the service,
  * since warts cannot carry unanswered probes. Owner: results_init, results_fini.
  */
+struct ui;
+
 struct results {
 	enum out_format format;
 	bool count_packets; /* somebody watches the progress */
+	struct ui *ui;	    /* where a result's error is told, set by the owner; NULL: nowhere */
 	bool began;         /* the cycle-start has been seen */
 	bool ended;         /* the cycle-stop */
 	uint32_t cycle;     /* its id in the stream */

@@ -411,6 +411,7 @@ open_all(struct run *r, struct errbuf *err)
 		return rc;
 	if (results_init(&r->results, o->format, r->ui.progress) != 0)
 		return errbuf_set(err, STATUS_INTERNAL, "out of memory");
+	r->results.ui = &r->ui;
 	rc = service_connect(o, &r->service, err);
 	if (rc != 0)
 		return rc;

@@ -140,10 +140,8 @@ put_attach(const struct opts *o, struct buf *b)
 	    o->cycle_id, o->window, o->format == FORMAT_JSON ? "json" : "warts");
 	if (o->pps > 0)
 		buf_printf(b, " pps %u", o->pps);
-	if (o->monitor != NULL) {
-		buf_text(b, " monitor ");
-		rc |= line_put_word(b, o->monitor);
-	}
+	buf_text(b, " monitor ");
+	rc |= line_put_word(b, o->monitor != NULL ? o->monitor : "");
 	buf_u8(b, '\0');
 	return b->failed ? -ENOMEM : rc;
 }

@@ -133,7 +133,9 @@ cmd_attach(struct session *s, char *rest)
 	s->attach = attach_new(s, &(struct attach_options){
 		.name = v.name,
 		.descr = v.descr,
-		.monitor = v.monitor,
+		/* An empty name is asked for by runs from the command line, whose
+		 * records name a monitor only with -M. */
+		.monitor = v.monitor[0] != '\0' ? v.monitor : NULL,
 		.list_id = v.list_id,
 		.cycle_id = v.cycle_id,
 		.priority = v.priority,
