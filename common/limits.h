@@ -68,6 +68,23 @@
 #define STATUS_SOURCES_MAX 256
 #define STATUS_NAME_MAX 64
 
+/* Managed sources at once. */
+#define SOURCES_MAX 64
+
+/* Lines of a list from its first unfinished one to the last that was begun; a
+ * power of two. */
+#define SOURCE_SPAN_MAX 65536
+
+/* A line of a list without its newline; longer ones are skipped. */
+#define LIST_LINE_MAX 1023
+
+/* Names, descriptions and commands of sources, paths and aliases: with their
+ * terminator. */
+#define SOURCE_TEXT_MAX 1024
+
+/* The state file: all sources, each with its place and four texts. */
+#define STATE_MAX (4 * 1024 * 1024)
+
 /* ---- measurements ---- */
 
 /* Replies that a ping keeps beyond one per probe: a stranger who answers each

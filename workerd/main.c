@@ -231,6 +231,7 @@ run(struct worker *w)
 	(void)sd_notify("READY=1");
 	if ((rc = sandbox_enter(&box, &err)) != 0)
 		return fail(EX_CONFIG, &err);
+	ctl_restore(w->ctl);
 	loop_run(&w->loop);
 	return w->status;
 }

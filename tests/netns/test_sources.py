@@ -108,3 +108,136 @@ def test_a_shutdown_ends_the_pair_and_takes_the_socket_along(service):
     ctl.stream.write(b"shutdown done\n")
     assert ctl.read() == b"OK\n"
     assert service.privd.wait(10) == 0
+
+
+# ---- sources ----
+
+def addresses(count):
+    """Distinct ones, all routed into nowhere."""
+    return ["198.18.%d.%d" % (i // 250, i % 250 + 1) for i in range(count)]
+
+
+def wait_for(what, seconds=20):
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def targets(dump):
+    return re.findall(r"^ping from \S+ to (\S+)", dump, re.M)
+
+
+def test_a_list_is_measured_cycle_by_cycle(service):
+    """Checklist 8 and 9 of the protocol's reference."""
+    ctl, watch = service.control(), service.control()
+    service.put("l", ["# the two", net.DST[4], net.ALIAS[4] + " # too", "", "nonsense"])
+    assert watch.say("observe sources") == "OK"
+    assert ctl.say("outfile open name o file o.warts mode truncate") == "OK"
+    assert ctl.say('source add name s list_id 5 command "ping -c 1 -o 1" file l outfile o cycles 2') == \
+        "OK source added"
+    seen = [re.sub(r"EVENT \d+ source ", "", watch.line()) for _ in range(4)]
+    assert seen == [
+        "add name 's' list_id 5 cycle_id 1 priority 1 outfile 'o' type 'file' file 'l' cycles 2 autoreload off",
+        "cycle 's' id 1", "cycle 's' id 2", "finish 's'"]
+    assert ctl.say("source list") == "OK"
+    assert ctl.say("outfile close o") == "OK"
+    dump = service.dump("o.warts")
+    assert targets(dump) == [net.DST[4], net.ALIAS[4]] * 2
+    assert re.findall(r"^(cycle \w+|list)", dump, re.M) == [
+        "list", "cycle start", "cycle stop", "cycle start", "cycle stop"]
+    ctl.close()
+    watch.close()
+
+
+def test_a_restart_in_a_cycle_loses_and_repeats_nothing(service):
+    todo = addresses(600)
+    service.put("l", todo)
+    ctl = service.control()
+    assert ctl.say("set pps 300") == "OK pps 300"
+    assert ctl.say("outfile open name o file o.warts mode truncate") == "OK"
+    assert ctl.say('source add name s command "ping -c 1 -W 1" file l outfile o') == "OK source added"
+    for sig in (signal.SIGTERM, signal.SIGKILL, signal.SIGTERM):
+        ctl.close()
+        time.sleep(1.2)
+        if sig == signal.SIGKILL:
+            os.kill(service.worker_pid(), sig)
+            service.privd.wait(10)
+        else:
+            service.stop()
+        service.start()
+        ctl = service.control()
+        assert "cycle_id 1 " in ctl.say("source list")
+        ctl.say("set pps 300")
+    wait_for(lambda: ctl.say("source list") == "OK")
+    assert ctl.say("outfile close o") == "OK"
+    dump = service.dump("o.warts")
+    assert sorted(targets(dump)) == sorted(todo)
+    assert re.findall(r"^(cycle \w+|list)", dump, re.M) == ["list", "cycle start", "cycle stop"]
+    ctl.close()
+
+
+def test_the_mix_follows_the_priorities(service):
+    """Checklist 11."""
+    ctl = service.control()
+    service.put("l", addresses(60000))
+    assert ctl.say("set pps 2000") == "OK pps 2000"
+    for name, priority in (("a", 1), ("b", 3)):
+        assert ctl.say("outfile open name %s file %s mode truncate" % (name, name)) == "OK"
+        assert ctl.say('source add name %s command "ping -c 1 -W 1 -F %d" file l outfile %s priority %d' % (
+            name, 5000 if name == "a" else 6000, name, priority)) == "OK source added"
+    time.sleep(3)
+    for name in "ab":
+        assert ctl.say("source update %s priority 0" % name) == "OK"
+    time.sleep(1.5)
+    got = {}
+    for name in "ab":
+        assert re.match(r"OK source", ctl.say("source delete " + name))
+    wait_for(lambda: ctl.say("source list") == "OK")
+    for name in "ab":
+        assert ctl.say("outfile close " + name) == "OK"
+        got[name] = len(targets(service.dump(name)))
+    assert got["a"] > 500 and abs(got["b"] / got["a"] - 3) < 0.1, got
+    ctl.close()
+
+
+def rss(pid):
+    with open("/proc/%d/status" % pid) as lines:
+        return int(re.search(r"VmRSS:\s+(\d+)", lines.read()).group(1))
+
+
+def test_a_million_lines_are_not_held(service):
+    ctl = service.control()
+    with open(service.path("l"), "w") as out:
+        for i in range(1000000):
+            out.write("198.%d.%d.%d\n" % (18 + (i >> 16 & 1), i >> 8 & 255, i & 255))
+    os.chmod(service.path("l"), 0o644)
+    before = rss(service.worker_pid())
+    assert ctl.say("outfile open name o file o.warts mode truncate") == "OK"
+    assert ctl.say('source add name s command "ping -c 1 -W 1" file l outfile o') == "OK source added"
+    time.sleep(3)
+    assert rss(service.worker_pid()) - before < 64 * 1024
+    assert ctl.say("source delete s") == "OK source 's' deleted"
+    ctl.close()
+
+
+def test_flush_finishes_what_runs_and_keeps_the_place(service):
+    todo = addresses(200)
+    service.put("l", todo)
+    ctl = service.control()
+    ctl.say("set pps 100")
+    assert ctl.say("outfile open name o file o.warts mode truncate") == "OK"
+    assert ctl.say('source add name s command "ping -c 1 -W 1" file l outfile o') == "OK source added"
+    time.sleep(0.7)
+    ctl.stream.write(b"shutdown flush\n")
+    assert ctl.read() == b"OK\n"
+    assert service.privd.wait(10) == 0
+    first = targets(service.dump("o.warts"))
+    assert 20 < len(first) < 150 and first == todo[:len(first)]
+    service.start()
+    ctl = service.control()
+    ctl.say("set pps 1000")
+    wait_for(lambda: ctl.say("source list") == "OK")
+    ctl.say("outfile close o")
+    assert sorted(targets(service.dump("o.warts"))) == sorted(todo)
+    ctl.close()

@@ -9,41 +9,13 @@
 
 #include "common/log.h"
 #include "common/strnum.h"
-#include "workerd/ctl/idtab.h"
-#include "workerd/ctl/roster.h"
+#include "workerd/ctl/attach_priv.h"
 #include "workerd/ctl/session.h"
 #include "workerd/probe/engine.h"
 #include "workerd/slice/slice.h"
 
 /* Claims that a task may know before it starts. */
 #define CLAIMS_MAX 8
-
-/*
- * A task is in ids from its OK to its result. Until the engine takes it, it is
- * in the queue too, by task.next and task.prev, and task.engine is NULL.
- */
-struct attach {
-	struct session *session;
-	struct source source;
-	struct roster_entry entry;
-	struct sink sink;
-	struct list_record list;
-	struct cycle_record cycle;
-	char *name;
-	char *descr;
-	char *monitor;
-	struct idtab ids;
-	struct task *head;
-	struct task *tail;
-	uint32_t queued;
-	uint32_t next_id;
-	uint32_t to_halt; /* of those in ids, by a halt of the source */
-	bool full;     /* the queue is, or was and has not yet halved */
-	bool fresh;    /* commands came since the engine was last woken */
-	bool ending;   /* no further commands */
-	bool dropping; /* results have nowhere to go */
-	bool starved;  /* the engine was refused tasks: too much output waits */
-};
 
 static struct attach *
 attach_of(struct source *src)
@@ -164,6 +136,8 @@ on_finished(struct source *src, struct task *t)
 	slice_ended(a->session->slice);
 	idtab_del(&a->ids, t->id);
 	m->type->free(m);
+	if (attach_turn(a) && a->queued > 0)
+		source_wake(&a->source);
 	settle(a);
 }
 
@@ -206,7 +180,7 @@ on_take(struct source *src)
 		a->starved = true;
 		return NULL;
 	}
-	while ((t = next_queued(a)) != NULL) {
+	while (!attach_at_mark(a) && (t = next_queued(a)) != NULL) {
 		if (preclaim(t) == 0)
 			return t;
 		engine_halt(src->engine, t); /* without memory; its result says it was halted */
@@ -255,25 +229,12 @@ accept_task(struct attach *a, struct meas *m)
 	buf_u8(&s->out, '\n');
 }
 
-/* Any case; commands.md 1.1. Returns the index of the type, or -1. */
-static int
-find_type(const struct session_env *env, const char *word, size_t len)
-{
-	const struct meas_type *const *types = env->cfg.types;
-
-	for (int i = 0; types[i] != NULL; i++) {
-		if (strncasecmp(types[i]->name, word, len) == 0 && types[i]->name[len] == '\0')
-			return i;
-	}
-	return -1;
-}
-
 static void
 line_command(struct attach *a, const char *line)
 {
 	struct session_env *env = a->session->env;
 	size_t len = strcspn(line, " ");
-	int i = line[len] == ' ' ? find_type(env, line, len) : -1;
+	int i = line[len] == ' ' ? session_env_type(env, line, len) : -1;
 	const struct meas_type *type;
 	struct errbuf err = { "" };
 	struct meas *m = NULL;
@@ -435,6 +396,7 @@ attach_begin(struct attach *a)
 	session_reply(a->session, "MORE");
 	if (sink_begin(&a->sink, &a->cycle) != 0)
 		session_cut(a->session, "out of memory");
+	attach_enlist(a);
 }
 
 void
@@ -442,6 +404,7 @@ attach_free(struct attach *a)
 {
 	if (a == NULL)
 		return;
+	attach_delist(a);
 	source_drop(&a->source);
 	roster_remove(a->session->env, &a->entry);
 	idtab_fini(&a->ids);

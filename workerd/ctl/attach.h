@@ -13,6 +13,7 @@
  */
 struct attach;
 struct session;
+struct source_view;
 
 struct attach_options {
 	const char *name;  /* borrowed until attach_new returns */
@@ -33,6 +34,16 @@ struct attach *attach_new(struct session *, const struct attach_options *);
 void attach_begin(struct attach *);
 /* No task is left, or attach_drop said so; NULL is fine. */
 void attach_free(struct attach *);
+
+/* All attached sessions, and what is told of one. */
+struct session_env;
+struct attach *attach_next(const struct attach *);
+struct attach *attach_find(const struct session_env *, const char *name);
+void attach_view(const struct attach *, struct source_view *ret);
+void attach_set_priority(struct attach *, uint32_t priority);
+/* The cycle ends behind what has been sent so far, and a new one begins. False:
+ * one such end is still to come. */
+bool attach_cycle(struct attach *);
 
 /* A line of the client's. It may be changed. */
 void attach_line(struct attach *, char *line, size_t len);

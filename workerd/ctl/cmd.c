@@ -15,11 +15,14 @@ const struct cmd cmds[] = {
 	{ "halt", "SOURCE", "end what a source of one's own has now", cmd_halt },
 	{ "help", "[COMMAND|MEASUREMENT]", "list the commands, or explain one", cmd_help },
 	{ "lss-clear", "NAME", "empty a local stop set of trace (operators)", cmd_lss_clear },
+	{ "observe", "sources", "be told of sources that come, change and go", cmd_observe },
 	{ "outfile", "close ALIAS|list|open name ALIAS file PATH mode truncate|append [format warts|json|text]|swap A B",
 	    "output files in the data directory (operators)", cmd_outfile },
 	{ "set", "command|holdtime|monitorname|nameserver|pps|window VALUE", "change a setting (operators)",
 	    cmd_set },
 	{ "shutdown", "cancel|done|flush|now", "end the service, or not after all (operators)", cmd_shutdown },
+	{ "source", "add KEY VALUE...|cycle NAME|delete NAME|list [NAME]|update NAME KEY VALUE...",
+	    "what measurements come from: attached clients, and lists of targets", cmd_source },
 	{ "status", "", "what one's slice and sources do, as a line of JSON; operators see all", cmd_status },
 };
 

@@ -38,9 +38,11 @@ void cmd_get(struct session *, char *rest);
 void cmd_halt(struct session *, char *rest);
 void cmd_help(struct session *, char *rest);
 void cmd_lss_clear(struct session *, char *rest);
+void cmd_observe(struct session *, char *rest);
 void cmd_outfile(struct session *, char *rest);
 void cmd_set(struct session *, char *rest);
 void cmd_shutdown(struct session *, char *rest);
+void cmd_source(struct session *, char *rest);
 void cmd_status(struct session *, char *rest);
 
 #endif

@@ -4,6 +4,7 @@
 #include "proto/line.h"
 #include "workerd/ctl/args.h"
 #include "workerd/ctl/cmd.h"
+#include "workerd/ctl/restore.h"
 #include "workerd/ctl/session.h"
 #include "workerd/ctl/sources.h"
 
@@ -67,6 +68,14 @@ open_parse(struct session *s, char *rest, struct open_values *v)
 	return true;
 }
 
+/* At once: the next start must find it so. */
+static void
+changed(struct session_env *env)
+{
+	sources_dirty(env);
+	(void)sources_commit(env);
+}
+
 static void
 outfile_open(struct session *s, char *rest)
 {
@@ -80,6 +89,10 @@ outfile_open(struct session *s, char *rest)
 		return;
 	if (v.name == NULL || v.file == NULL || v.mode == NULL) {
 		session_reply(s, OPEN_USAGE);
+		return;
+	}
+	if (!state_can_hold(v.name) || !state_can_hold(v.file)) {
+		session_reply(s, "ERR could not add outfile");
 		return;
 	}
 	if (!word_find(modes, v.mode, &mode)) {
@@ -102,7 +115,7 @@ outfile_open(struct session *s, char *rest)
 		session_reply(s, "ERR could not add outfile");
 		return;
 	}
-	sources_changed(s->env);
+	changed(s->env);
 	session_reply(s, "OK");
 }
 
@@ -124,9 +137,12 @@ outfile_close(struct session *s, char *rest)
 		session_reply(s, "ERR could not drop outfile: refcnt %u", o->refs);
 		return;
 	}
-	sources_commit(s->env);
+	if (sources_commit(s->env) != 0) {
+		session_reply(s, "ERR could not drop outfile: results wait for the disk");
+		return;
+	}
 	(void)outfiles_close(&s->env->files, o);
-	sources_changed(s->env);
+	changed(s->env);
 	session_reply(s, "OK");
 }
 
@@ -148,9 +164,12 @@ outfile_exchange(struct session *s, char *rest)
 			return;
 		}
 	}
-	sources_commit(s->env);
+	if (sources_commit(s->env) != 0) {
+		session_reply(s, "ERR could not swap outfiles: results wait for the disk");
+		return;
+	}
 	outfile_swap(o[0], o[1]);
-	sources_changed(s->env);
+	changed(s->env);
 	session_reply(s, "OK");
 }
 

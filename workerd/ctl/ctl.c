@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "workerd/ctl/ctl_priv.h"
 
@@ -58,6 +59,32 @@ ctl_settle(struct ctl *ctl)
 }
 
 static void
+on_tick(uv_timer_t *h)
+{
+	struct ctl *ctl = h->data;
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	sources_tick(&ctl->env, (nsec_t)ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec);
+	shutdown_step(ctl);
+}
+
+static void
+want_tick(struct session_env *env, uint32_t ms)
+{
+	struct ctl *ctl = (struct ctl *)((char *)env - offsetof(struct ctl, env));
+
+	if (!uv_is_active((uv_handle_t *)&ctl->tick) || uv_timer_get_due_in(&ctl->tick) > ms)
+		(void)uv_timer_start(&ctl->tick, on_tick, ms, 0);
+}
+
+void
+ctl_restore(struct ctl *ctl)
+{
+	sources_restore(&ctl->env);
+}
+
+static void
 on_shutdown(struct session_env *env)
 {
 	shutdown_asked((struct ctl *)((char *)env - offsetof(struct ctl, env)));
@@ -87,12 +114,14 @@ ctl_new(uv_loop_t *loop, const struct ctl_config *cfg, struct engine *engine)
 	}
 	ctl->loop = loop;
 	ctl->env.on_shutdown = on_shutdown;
-	/* None of the three can fail (uv_idle_init, uv_timer_init). */
+	ctl->env.sources.want_tick = want_tick;
+	/* None of them can fail (uv_idle_init, uv_timer_init). */
 	(void)uv_idle_init(loop, &ctl->idle);
 	(void)uv_timer_init(loop, &ctl->retry);
 	(void)uv_timer_init(loop, &ctl->late);
-	ctl->idle.data = ctl->retry.data = ctl->late.data = ctl;
-	ctl->handles = 3;
+	(void)uv_timer_init(loop, &ctl->tick);
+	ctl->idle.data = ctl->retry.data = ctl->late.data = ctl->tick.data = ctl;
+	ctl->handles = 4;
 	return ctl;
 }
 
@@ -128,7 +157,9 @@ ctl_stop(struct ctl *ctl)
 		listener_close(l);
 	}
 	ctl->listeners = NULL;
+	sources_stop(&ctl->env);
 	uv_close((uv_handle_t *)&ctl->idle, on_handle_closed);
 	uv_close((uv_handle_t *)&ctl->retry, on_handle_closed);
 	uv_close((uv_handle_t *)&ctl->late, on_handle_closed);
+	uv_close((uv_handle_t *)&ctl->tick, on_handle_closed);
 }

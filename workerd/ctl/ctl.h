@@ -61,6 +61,9 @@ int ctl_listen(struct ctl *, int fd, enum ctl_form form);
 /* Serve one connected client; as above. */
 int ctl_client(struct ctl *, int fd);
 
+/* Go on with what the data directory says was going on; inside the sandbox. */
+void ctl_restore(struct ctl *);
+
 /* Drop every client and its tasks, close everything. The engine must live until
  * this returns; the memory goes when the loop has run the close callbacks. */
 void ctl_stop(struct ctl *);

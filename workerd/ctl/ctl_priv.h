@@ -28,6 +28,7 @@ struct ctl {
 	struct conn *attend; /* to look at before the loop sleeps */
 	uv_idle_t idle;	     /* active while attend is not empty */
 	uv_timer_t retry;    /* when accepting failed for lack of something */
+	uv_timer_t tick;     /* managed sources and their files want a look */
 	uv_timer_t late;     /* the end no longer waits for slow readers */
 	size_t unsent; /* output that waits, in all connections */
 	uint32_t conn_count;

@@ -5,13 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "common/log.h"
 #include "proto/line.h"
 #include "workerd/ctl/attach.h"
 #include "workerd/ctl/cmd.h"
-#include "workerd/ctl/sources.h"
+#include "workerd/ctl/observe.h"
 #include "workerd/probe/engine.h"
 #include "workerd/slice/slice.h"
 
@@ -70,6 +71,7 @@ session_env_init(struct session_env *env, const struct ctl_config *cfg, struct e
 		.conns_uid_max = CTL_CONNS_UID_MAX, .out_total = CTL_OUT_TOTAL };
 	buf_init(&env->scratch, 0);
 	outfiles_init(&env->files, cfg->data);
+	sources_init(env);
 	if (cfg->monitor != NULL)
 		(void)snprintf(env->monitor, sizeof(env->monitor), "%s", cfg->monitor);
 	if (cfg->command != NULL)
@@ -96,11 +98,11 @@ session_env_fini(struct session_env *env)
 {
 	uint32_t n = count_types(env->cfg.types);
 
+	sources_stop(env);
 	for (uint32_t i = 0; env->envs != NULL && i < n; i++) {
 		if (env->envs[i].shared != NULL && env->cfg.types[i]->shared_free != NULL)
 			env->cfg.types[i]->shared_free(env->envs[i].shared);
 	}
-	sources_commit(env);
 	outfiles_fini(&env->files);
 	free(env->envs);
 	env->envs = NULL;
@@ -110,6 +112,19 @@ session_env_fini(struct session_env *env)
 	free(env->shares);
 	env->shares = NULL;
 	buf_fini(&env->scratch);
+}
+
+/* commands.md 1.1 */
+int
+session_env_type(const struct session_env *env, const char *word, size_t len)
+{
+	const struct meas_type *const *types = env->cfg.types;
+
+	for (int i = 0; types[i] != NULL; i++) {
+		if (strncasecmp(types[i]->name, word, len) == 0 && types[i]->name[len] == '\0')
+			return i;
+	}
+	return -1;
 }
 
 void
@@ -137,6 +152,7 @@ void
 session_fini(struct session *s)
 {
 	s->slice->clients--;
+	observe_end(s);
 	attach_free(s->attach);
 	s->attach = NULL;
 	buf_fini(&s->out);

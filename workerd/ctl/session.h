@@ -10,7 +10,7 @@
 #include "common/limits.h"
 #include "workerd/ctl/ctl.h"
 #include "workerd/meas/meas.h"
-#include "workerd/out/outfile.h"
+#include "workerd/ctl/sources.h"
 
 /*
  * One client's dialogue, without its socket: received bytes go in, bytes to
@@ -44,6 +44,7 @@ struct session_env {
 	uint32_t conns_uid_max;
 	size_t out_total;
 	struct outfiles files;
+	struct sources sources;
 	char monitor[CTL_MONITOR_MAX]; /* "": none set */
 	char command[CTL_COMMAND_MAX];
 	enum shutdown_mode shutdown;
@@ -53,6 +54,9 @@ struct session_env {
 /* 0 or -ENOMEM. */
 int session_env_init(struct session_env *, const struct ctl_config *, struct engine *);
 void session_env_fini(struct session_env *);
+/* A measurement by the first len bytes of its word, any case: its place in
+ * cfg.types and envs, or -1. */
+int session_env_type(const struct session_env *, const char *word, size_t len);
 
 #define PEER_UNKNOWN ((uid_t)-1) /* a TCP client: no uid */
 
@@ -69,6 +73,9 @@ struct session {
 	pid_t pid;
 	struct slice *slice;
 	bool with_id; /* the listener's DATA form */
+	struct session *observe_next; /* of those that are told of sources */
+	struct session *observe_prev;
+	bool observing;
 	bool closing; /* no more input; close when out has been sent */
 	bool cut;     /* close now; nothing more is sent */
 };

@@ -29,6 +29,7 @@ flush(struct ctl *ctl)
 		if (c->session.attach != NULL)
 			attach_flush(c->session.attach);
 	}
+	ctl->env.sources.flushing = true;
 	ctl->flushed = true;
 }
 
@@ -39,7 +40,7 @@ has_work(const struct ctl *ctl)
 		if (c->session.attach != NULL && !c->session.closing && !c->session.cut)
 			return true;
 	}
-	return false;
+	return sources_busy(&ctl->env);
 }
 
 /* Connections close once they have sent what they hold. */
@@ -70,7 +71,9 @@ shutdown_step(struct ctl *ctl)
 void
 shutdown_asked(struct ctl *ctl)
 {
-	if (!ctl->closing_all)
-		ctl->flushed = false;
+	if (!ctl->closing_all) {
+		ctl->flushed = ctl->env.sources.flushing = false;
+		sources_want(&ctl->env, 0);
+	}
 	ctl_settle(ctl);
 }

@@ -5,7 +5,7 @@
 #include "proto/line.h"
 #include "proto/uu.h"
 
-/* A connection's stream has one list and one cycle, so their warts ids are 1. */
+/* A connection's stream has one list, and its cycles are numbered from here too. */
 #define STREAM_ID 1
 
 /* The record in scratch, as one block. */
@@ -52,6 +52,19 @@ sink_begin(struct sink *k, const struct cycle_record *cycle)
 }
 
 int
+sink_cycle(struct sink *k, const struct cycle_record *cycle)
+{
+	buf_reset(k->scratch);
+	if (k->format == SINK_JSON) {
+		json_write_cycle(k->scratch, cycle, false);
+		return put_block(k, 0, false);
+	}
+	k->refs.cycle_id++;
+	warts_write_cycle_start(k->scratch, cycle, k->refs.cycle_id, k->refs.list_id);
+	return put_block(k, 0, false);
+}
+
+int
 sink_result(struct sink *k, const struct record_type *type, const void *rec, uint32_t id, bool inprogress)
 {
 	int rc;
@@ -69,6 +82,6 @@ sink_end(struct sink *k, const struct cycle_record *cycle)
 	if (k->format == SINK_JSON)
 		json_write_cycle(k->scratch, cycle, true);
 	else
-		warts_write_cycle_stop(k->scratch, cycle, STREAM_ID);
+		warts_write_cycle_stop(k->scratch, cycle, k->refs.cycle_id);
 	return put_block(k, 0, false);
 }

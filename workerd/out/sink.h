@@ -31,6 +31,8 @@ struct sink {
 
 /* The list and the beginning of the cycle. */
 int sink_begin(struct sink *, const struct cycle_record *);
+/* Another cycle of the same list, after sink_end. */
+int sink_cycle(struct sink *, const struct cycle_record *);
 int sink_result(struct sink *, const struct record_type *, const void *rec, uint32_t id, bool inprogress);
 int sink_end(struct sink *, const struct cycle_record *);
 

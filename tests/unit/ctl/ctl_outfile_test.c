@@ -97,6 +97,22 @@ paths_that_leave_the_directory_are_refused(void **state)
 }
 
 static void
+an_alias_that_the_state_file_cannot_hold_is_refused(void **state)
+{
+	struct talk *t = operator(state);
+	char line[SOURCE_TEXT_MAX + 80];
+
+	assert_string_equal(talk_say(t, "outfile open name a\"b file f mode append\n"), "OK\n");
+	(void)snprintf(line, sizeof(line), "outfile open name %0*d file g mode append\n", SOURCE_TEXT_MAX, 0);
+	assert_string_equal(talk_say(t, line), "ERR could not add outfile\n");
+	assert_string_equal(talk_say(t, "outfile open name \"\" file g mode append\n"), "OK\n");
+	talk_restart(t);
+	sources_restore(&t->env);
+	assert_string_equal(talk_say(t, "outfile list\n"),
+	    "INFO '' file 'g' refcnt 1\nINFO 'a\"b' file 'f' refcnt 1\nOK\n");
+}
+
+static void
 a_file_has_one_alias(void **state)
 {
 	struct talk *t = operator(state);
@@ -275,6 +291,7 @@ main(void)
 		T(opens_lists_and_closes),
 		T(wrong_words_get_the_exact_error),
 		T(paths_that_leave_the_directory_are_refused),
+		T(an_alias_that_the_state_file_cannot_hold_is_refused),
 		T(a_file_has_one_alias),
 		T(outfiles_are_bounded),
 		cmocka_unit_test_setup_teardown(

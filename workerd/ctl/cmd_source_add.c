@@ -1,0 +1,215 @@
+#include "workerd/ctl/cmd_source.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "common/strnum.h"
+#include "proto/line.h"
+#include "workerd/ctl/args.h"
+#include "workerd/ctl/cmd.h"
+#include "workerd/ctl/managed.h"
+#include "workerd/ctl/restore.h"
+#include "workerd/ctl/session.h"
+
+#define WORDS_MAX 32
+
+char *
+source_name(char *rest, char **ret_rest)
+{
+	char *end;
+
+	if (*rest != '"')
+		return cmd_word(rest, ret_rest);
+	rest++;
+	end = rest + strcspn(rest, "\"");
+	*ret_rest = end;
+	if (*end == '"') {
+		*end = '\0';
+		*ret_rest = end + 1 + strspn(end + 1, " ");
+	}
+	return rest;
+}
+
+/* The words as they came; NULL: not given. */
+struct values {
+	const char *autoreload;
+	const char *command;
+	const char *cycle_id;
+	const char *cycles;
+	const char *descr;
+	const char *file;
+	const char *list_id;
+	const char *name;
+	const char *outfile;
+	const char *priority;
+};
+
+#define KEY(word)                                                                                            \
+	{                                                                                                    \
+#word, offsetof(struct values, word)                                                         \
+	}
+
+static const struct key {
+	const char *name;
+	size_t off;
+} keys[] = { KEY(autoreload), KEY(command), KEY(cycle_id), KEY(cycles), KEY(descr), KEY(file), KEY(list_id),
+	KEY(name), KEY(outfile), KEY(priority) };
+
+static const char **
+value_of(struct values *v, const char *key)
+{
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		if (line_word_is(keys[i].name, key))
+			return (const char **)((char *)v + keys[i].off);
+	}
+	return NULL;
+}
+
+/* True, or it has replied; so all that follow. */
+static bool
+split(struct session *s, char *rest, struct values *v)
+{
+	char *words[WORDS_MAX];
+	int n = line_split(rest, words, WORDS_MAX);
+
+	if (n < 0) {
+		session_reply(s, "ERR source add params_get failed");
+		return false;
+	}
+	for (int i = 0; i < n; i += 2) {
+		const char **to = value_of(v, words[i]);
+
+		if (to == NULL || i + 1 == n || strlen(words[i + 1]) >= SOURCE_TEXT_MAX) {
+			session_reply(s, "ERR source add param '%s' failed", words[i]);
+			return false;
+		}
+		*to = words[i + 1];
+	}
+	return true;
+}
+
+static bool
+check_names(struct session *s, const struct values *v, struct managed_options *o)
+{
+	o->name = v->name;
+	o->descr = v->descr;
+	o->file = v->file;
+	o->command = v->command != NULL ? v->command : s->env->command[0] != '\0' ? s->env->command : "trace";
+	o->uid = s->uid;
+	if (v->name == NULL || *v->name == '\0') {
+		session_reply(s, "ERR required parameter 'name' missing");
+		return false;
+	}
+	if (v->file == NULL) {
+		session_reply(s, "ERR required parameter 'file' missing");
+		return false;
+	}
+	if (sources_has_name(s->env, v->name)) {
+		session_reply(s, "ERR source '%s' already exists", v->name);
+		return false;
+	}
+	o->out = v->outfile == NULL ? NULL : outfiles_find(&s->env->files, v->outfile);
+	if (v->outfile == NULL || o->out != NULL)
+		return true;
+	session_reply(s, "ERR unknown outfile '%s'", v->outfile);
+	return false;
+}
+
+static bool
+number(struct session *s, const char *text, const char *name, uint32_t max, uint32_t otherwise, uint32_t *ret)
+{
+	*ret = otherwise;
+	if (text == NULL || strnum_u32(text, 0, max, ret) == 0)
+		return true;
+	session_reply(s, "ERR %s <number gte 0>", name);
+	return false;
+}
+
+static bool
+check_numbers(struct session *s, const struct values *v, struct managed_options *o)
+{
+	static const struct word switches[] = { { "off", 0 }, { "on", 1 }, { NULL, 0 } };
+	uint32_t reload = 0;
+
+	if (!number(s, v->list_id, "list_id", UINT32_MAX, 0, &o->list_id) ||
+	    !number(s, v->cycle_id, "cycle_id", UINT32_MAX, 1, &o->cycle_id) ||
+	    !number(s, v->priority, "priority", SOURCE_PRIORITY_MAX, 1, &o->priority) ||
+	    !number(s, v->cycles, "cycle", UINT32_MAX, 1, &o->cycles))
+		return false;
+	if (v->autoreload != NULL && !word_find(switches, v->autoreload, &reload)) {
+		session_reply(s, "ERR autoreload <on|off>");
+		return false;
+	}
+	o->autoreload = reload != 0;
+	return true;
+}
+
+/* The state file must be able to hold it. */
+static bool
+can_be_kept(const struct managed *m)
+{
+	struct buf b;
+	bool ok;
+
+	buf_init(&b, 0);
+	state_source_put(&b, m);
+	ok = !b.failed;
+	buf_fini(&b);
+	return ok;
+}
+
+static void
+append(struct session_env *env, struct managed *m)
+{
+	struct managed **link = &env->sources.first;
+
+	while (*link != NULL)
+		link = &(*link)->next;
+	*link = m;
+	env->sources.count++;
+}
+
+static void
+add(struct session *s, struct managed_options *o)
+{
+	struct session_env *env = s->env;
+	struct errbuf err = { "" };
+	struct source_view v;
+	struct managed *m;
+
+	if (o->out == NULL)
+		o->out = sources_default_outfile(env, &err);
+	if (o->out == NULL || managed_new(env, o, &m, &err) != 0) {
+		log_warn("%s: source '%s': %s", s->name, o->name, err.text);
+		session_reply(s, "ERR could not alloc source");
+		return;
+	}
+	if (env->sources.count >= SOURCES_MAX || !can_be_kept(m)) {
+		m->out->refs--;
+		managed_free(m);
+		session_reply(s, "ERR could not add source");
+		return;
+	}
+	append(env, m);
+	session_reply(s, "OK source added");
+	managed_view(m, &v);
+	observe_add(env, &v);
+	managed_start(m);
+	sources_dirty(env);
+	(void)sources_commit(env);
+}
+
+void
+source_add(struct session *s, char *rest)
+{
+	struct managed_options o = { 0 };
+	struct values v = { 0 };
+
+	if (s->env->files.dir == NULL || s->env->files.dir->fd < 0) {
+		session_reply(s, "ERR no data directory: the service keeps no files");
+		return;
+	}
+	if (split(s, rest, &v) && check_names(s, &v, &o) && check_numbers(s, &v, &o))
+		add(s, &o);
+}

@@ -1,0 +1,469 @@
+#include "workerd/ctl/managed.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/log.h"
+#include "workerd/ctl/session.h"
+#include "workerd/slice/slice.h"
+
+/* Lines looked at for one task before others come first. */
+#define TAKE_LINES 64
+
+/* From one cycle to the next, at least: a list of which nothing can be run, for
+ * ever, must not keep the service busy, nor fill a disk with empty cycles. */
+#define CYCLE_GAP_NS (10 * NSEC_PER_MSEC)
+#define EMPTY_GAP_NS NSEC_PER_SEC
+
+/* Skipped lines of a cycle that are logged, each. */
+#define BAD_SAID 5
+
+#define CLAIMS_MAX 8
+
+static struct managed *
+managed_of(struct source *src)
+{
+	return (struct managed *)((char *)src - offsetof(struct managed, source));
+}
+
+static nsec_t
+clock_ns(clockid_t clock)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(clock, &ts);
+	return (nsec_t)ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
+}
+
+static uint32_t
+wall_seconds(void)
+{
+	return (uint32_t)(clock_ns(CLOCK_REALTIME) / NSEC_PER_SEC);
+}
+
+static void
+wake(struct managed *m)
+{
+	m->starved = m->crowded = false;
+	source_wake(&m->source);
+	m->env->cfg.wake(m->env->cfg.ctx);
+}
+
+/* ---- cycles ---- */
+
+/* What cannot be written is in no file, and that is all that can be done. */
+static void
+written(const struct managed *m, const char *what, int rc)
+{
+	if (rc != 0)
+		log_error("source '%s': %s is lost: %s", m->list.name, what, strerror(-rc));
+}
+
+static int
+list_open(struct managed *m, struct errbuf *reterr)
+{
+	struct dir_file f;
+	int rc = dir_file_open(m->env->files.dir, m->file, DIR_READ, &f, reterr);
+
+	if (rc == 0)
+		listfile_use(&m->lines, f.fd);
+	return rc;
+}
+
+/* With autoreload, what the name stands for now; else the same file again. */
+static void
+list_rewind(struct managed *m)
+{
+	struct errbuf err = { "" };
+
+	if (m->autoreload && list_open(m, &err) != 0)
+		log_warn("source '%s': the list as it was is used again: %s", m->list.name, err.text);
+	if (listfile_seek(&m->lines, 0) != 0)
+		log_error("source '%s': the list cannot be read again", m->list.name);
+}
+
+static void
+cycle_begin(struct managed *m)
+{
+	m->cycle.start = wall_seconds();
+	m->cycle.stop = 0;
+	m->in_cycle = true;
+	m->read_all = false;
+	m->taken = m->bad = 0;
+	list_rewind(m);
+	written(m, "the start of a cycle", outfile_cycle_start(m->out, &m->cycle));
+	observe_event(m->env, m->uid, "cycle '%s' id %u", m->list.name, m->cycle.id);
+	sources_dirty(m->env);
+	wake(m);
+}
+
+static void
+end(struct managed *m)
+{
+	m->over = true;
+	m->out->refs--;
+	observe_event(m->env, m->uid, "%s '%s'", m->deleting ? "delete" : "finish", m->list.name);
+	sources_dirty(m->env);
+	sources_want(m->env, 0);
+}
+
+static void
+cycle_end(struct managed *m)
+{
+	bool more = m->cycles != 1;
+
+	m->cycle.stop = wall_seconds();
+	m->in_cycle = false;
+	place_reset(&m->place);
+	written(m, "the end of a cycle", outfile_cycle_stop(m->out, &m->cycle));
+	if (m->bad > BAD_SAID)
+		log_warn("source '%s': %u lines of this cycle were skipped", m->list.name, m->bad);
+	sources_dirty(m->env);
+	if (m->deleting || !more) {
+		end(m);
+		return;
+	}
+	if (m->cycles > 0)
+		m->cycles--;
+	m->cycle.id++;
+	m->next_cycle = clock_ns(CLOCK_MONOTONIC) + (m->taken == 0 ? EMPTY_GAP_NS : CYCLE_GAP_NS);
+	sources_want(m->env, 10);
+}
+
+/* Something has ended: perhaps all has. */
+static void
+settle(struct managed *m)
+{
+	if (m->over || m->discard || m->tasks.count > 0)
+		return;
+	if (m->in_cycle && (m->read_all || m->deleting))
+		cycle_end(m);
+	else if (m->deleting)
+		end(m);
+}
+
+/* ---- tasks ---- */
+
+static void
+skip(struct managed *m, uint64_t number, const char *why)
+{
+	if (m->bad++ < BAD_SAID)
+		log_warn("source '%s': line %llu is skipped: %s", m->list.name,
+		    (unsigned long long)number + 1, why);
+	place_done(&m->place, number);
+}
+
+static void
+on_finished(struct source *src, struct task *t)
+{
+	struct managed *m = managed_of(src);
+	struct meas *meas = (struct meas *)t;
+	uint64_t number = m->place.first + (uint32_t)(t->id - (uint32_t)m->place.first);
+
+	if (!m->discard) {
+		written(m, "a result",
+		    outfile_record(m->out, meas->type->record, meas->type->result(meas), &m->cycle));
+		place_done(&m->place, number);
+		sources_dirty(m->env);
+	}
+	idtab_del(&m->tasks, t->id);
+	meas->type->free(meas);
+	if (m->crowded)
+		wake(m);
+	settle(m);
+}
+
+/* Files get whole results alone. */
+static void
+on_progress(struct source *src, struct task *t)
+{
+	(void)src;
+	(void)t;
+}
+
+/* The task of this line, or NULL: it has been skipped. */
+static struct task *
+make_task(struct managed *m, const char *target, uint64_t number)
+{
+	char text[SOURCE_TEXT_MAX + LIST_LINE_MAX + 2];
+	size_t options = strlen(m->options), len = strlen(target);
+	struct claim claims[CLAIMS_MAX];
+	struct errbuf err = { "" };
+	struct meas *meas = NULL;
+
+	memcpy(text, m->options, options);
+	text[options] = ' ';
+	memcpy(text + options + 1, target, len + 1);
+	if (m->type->parse(m->type, &m->env->envs[m->type_index], text + (options == 0), &meas, &err) != 0) {
+		skip(m, number, err.text);
+		return NULL;
+	}
+	meas->task.id = (uint32_t)number;
+	meas->task.engine = m->source.engine;
+	meas->task.source = &m->source;
+	if (idtab_put(&m->tasks, meas->task.id, meas) == 0) {
+		if (task_preclaim(&meas->task, claims, m->type->claims(meas, claims, CLAIMS_MAX)) == 0)
+			return &meas->task;
+		idtab_del(&m->tasks, meas->task.id);
+	}
+	m->type->free(meas);
+	skip(m, number, "out of memory");
+	return NULL;
+}
+
+/* One line. True: no more of them now. */
+static bool
+take_line(struct managed *m, struct task **ret)
+{
+	const char *target = "";
+	uint32_t bytes;
+	uint64_t number;
+	int rc = listfile_next(&m->lines, &target, &bytes);
+
+	if (rc == -EAGAIN) {
+		m->starved = true;
+		return true;
+	}
+	if (rc != 1 && rc != -EINVAL) {
+		if (rc != 0)
+			log_error("source '%s': the list ends here: %s", m->list.name, strerror(-rc));
+		m->read_all = true;
+		return true;
+	}
+	number = place_take(&m->place, bytes);
+	if (rc == -EINVAL)
+		skip(m, number, "no text, or too long");
+	else if (*target == '\0' || place_was_done(&m->place, number))
+		place_done(&m->place, number);
+	else
+		*ret = make_task(m, target, number);
+	return *ret != NULL;
+}
+
+static struct task *
+on_take(struct source *src)
+{
+	struct managed *m = managed_of(src);
+	struct task *t = NULL;
+
+	if (!m->in_cycle || m->read_all || m->deleting || m->discard || m->priority == 0 ||
+	    m->env->sources.flushing)
+		return NULL;
+	m->starved = outfile_full(m->out);
+	for (int i = 0; i < TAKE_LINES && !m->starved; i++) {
+		m->crowded = place_reserve(&m->place) != 0;
+		if (m->crowded || take_line(m, &t))
+			break;
+		m->starved = i == TAKE_LINES - 1;
+	}
+	if (m->starved)
+		sources_want(m->env, outfile_full(m->out) ? 100 : 0);
+	if (t != NULL)
+		m->taken++;
+	settle(m);
+	return t;
+}
+
+static const struct source_ops managed_ops = {
+	.take = on_take, .finished = on_finished, .progress = on_progress
+};
+
+/* ---- in the roster ---- */
+
+/* Its list may be long: what is in it is not known before it is read. */
+static uint32_t
+on_queued(const struct roster_entry *r)
+{
+	(void)r;
+	return 0;
+}
+
+/* At the next tick; these count as finished, and say that they were halted. */
+static uint32_t
+on_halt(struct roster_entry *r)
+{
+	struct managed *m = (struct managed *)((char *)r - offsetof(struct managed, entry));
+
+	m->to_halt = m->tasks.count;
+	sources_want(m->env, 0);
+	return m->to_halt;
+}
+
+static const struct roster_ops managed_roster_ops = { .queued = on_queued, .halt = on_halt };
+
+static void
+halt_some(struct managed *m)
+{
+	struct task *t;
+
+	for (uint32_t n = 0; m->to_halt > 0 && n < CTL_DROP_BATCH; n++) {
+		t = idtab_any(&m->tasks);
+		m->to_halt = t == NULL ? 0 : m->to_halt - 1;
+		if (t != NULL)
+			engine_halt(m->source.engine, t);
+	}
+	if (m->to_halt > 0)
+		sources_want(m->env, 0);
+}
+
+/* ---- life ---- */
+
+static int
+copy_texts(struct managed *m, const struct managed_options *o)
+{
+	const struct session_env *env = m->env;
+	const char *from[5] = { o->name, o->descr, o->command, o->file,
+		env->monitor[0] != '\0' ? env->monitor : env->cfg.hostname };
+
+	for (int i = 0; i < 5; i++) {
+		m->text[i] = from[i] == NULL ? NULL : strdup(from[i]);
+		if (from[i] != NULL && m->text[i] == NULL)
+			return -ENOMEM;
+	}
+	m->list = (struct list_record){
+		.id = o->list_id, .name = m->text[0], .descr = m->text[1], .monitor = m->text[4]
+	};
+	m->command = m->text[2];
+	m->file = m->text[3];
+	return 0;
+}
+
+static int
+find_command(struct managed *m, struct errbuf *reterr)
+{
+	size_t len = strcspn(m->command, " ");
+
+	m->type_index = session_env_type(m->env, m->command, len);
+	if (m->type_index < 0)
+		return errbuf_set(reterr, -EINVAL, "'%.*s' is no measurement", (int)len, m->command);
+	m->type = m->env->cfg.types[m->type_index];
+	m->options = m->command + len + strspn(m->command + len, " ");
+	return 0;
+}
+
+int
+managed_new(
+    struct session_env *env, const struct managed_options *o, struct managed **ret, struct errbuf *reterr)
+{
+	struct managed *m = calloc(1, sizeof(*m));
+	int rc;
+
+	if (m == NULL)
+		return errbuf_set(reterr, -ENOMEM, "out of memory");
+	m->env = env;
+	listfile_init(&m->lines);
+	place_init(&m->place);
+	idtab_init(&m->tasks);
+	source_init(&m->source, env->engine, &managed_ops, o->priority == 0 ? 1 : o->priority);
+	m->uid = o->uid;
+	m->priority = o->priority;
+	m->cycles = o->cycles;
+	m->autoreload = o->autoreload;
+	m->out = o->out;
+	rc = copy_texts(m, o) != 0 ? errbuf_set(reterr, -ENOMEM, "out of memory") : find_command(m, reterr);
+	if (rc == 0)
+		rc = list_open(m, reterr);
+	if (rc != 0) {
+		managed_free(m);
+		return rc;
+	}
+	m->out->refs++;
+	m->entry = (struct roster_entry){ .ops = &managed_roster_ops,
+		.source = &m->source,
+		.name = m->list.name,
+		.list = m->list.name,
+		.slice = slices_of_user(env->slices, o->uid, NULL, 0),
+		.uid = o->uid };
+	roster_add(env, &m->entry);
+	m->cycle =
+	    (struct cycle_record){ .list = &m->list, .id = o->cycle_id, .hostname = env->cfg.hostname };
+	*ret = m;
+	return 0;
+}
+
+void
+managed_free(struct managed *m)
+{
+	if (m == NULL)
+		return;
+	source_drop(&m->source);
+	roster_remove(m->env, &m->entry);
+	listfile_fini(&m->lines);
+	place_fini(&m->place);
+	idtab_fini(&m->tasks);
+	for (int i = 0; i < 5; i++)
+		free(m->text[i]);
+	free(m);
+}
+
+void
+managed_start(struct managed *m)
+{
+	if (m->priority == 0 || m->over)
+		return;
+	if (!m->in_cycle)
+		cycle_begin(m);
+	else
+		wake(m);
+}
+
+void
+managed_tick(struct managed *m, nsec_t now)
+{
+	halt_some(m);
+	if (m->over || m->deleting || m->priority == 0 || m->env->sources.flushing)
+		return;
+	if (!m->in_cycle && now < m->next_cycle)
+		sources_want(m->env, (uint32_t)((m->next_cycle - now) / NSEC_PER_MSEC) + 1);
+	else if (!m->in_cycle)
+		cycle_begin(m);
+	else if (m->starved)
+		wake(m);
+}
+
+void
+managed_stop(struct managed *m)
+{
+	struct task *t;
+
+	m->discard = true;
+	while ((t = idtab_any(&m->tasks)) != NULL)
+		engine_halt(m->source.engine, t);
+}
+
+void
+managed_delete(struct managed *m)
+{
+	m->deleting = true;
+	settle(m);
+}
+
+void
+managed_set_priority(struct managed *m, uint32_t priority)
+{
+	m->priority = priority;
+	if (priority == 0)
+		return;
+	m->source.priority = priority;
+	if (m->source.burst > priority)
+		m->source.burst = priority;
+	managed_start(m);
+}
+
+void
+managed_view(const struct managed *m, struct source_view *ret)
+{
+	*ret = (struct source_view){ .name = m->list.name,
+		.descr = m->list.descr,
+		.list_id = m->list.id,
+		.cycle_id = m->cycle.id,
+		.priority = m->priority,
+		.outfile = m->out->alias,
+		.file = m->file,
+		.cycles = m->cycles,
+		.autoreload = m->autoreload,
+		.uid = m->uid };
+}
