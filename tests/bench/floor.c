@@ -1,8 +1,8 @@
 /*
  * The kernel's own floor: echo requests sent by a raw socket in batches, the
  * replies read from a packet ring, nothing else done with either.
- * usage: bench-floor INTERFACE SOURCE COUNT; prints microseconds of CPU and of
- * time a round trip.
+ * usage: bench-floor INTERFACE SOURCE COUNT [RATE BATCH]; prints microseconds of
+ * CPU and of time a round trip. With a rate it sleeps between batches.
  */
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
@@ -23,6 +23,13 @@
 #define PACKET_BYTES 84u
 #define TARGETS 0xc6120000u /* 198.18.0.0/15 */
 #define GIVE_UP_MS 200
+
+/* How fast to send: batches of size packets, gap_ns apart (0: no pause). */
+struct pacing {
+	uint32_t size;
+	int64_t gap_ns;
+	struct timespec next;
+};
 
 struct batch {
 	struct mmsghdr msg[BATCH];
@@ -73,21 +80,36 @@ count_reply(void *arg, const struct tpacket3_hdr *h)
 	*replies += ip[9] == IPPROTO_ICMP && ip[20] == 0;
 }
 
+static void
+pacing_wait(struct pacing *p)
+{
+	int64_t ns = p->next.tv_nsec + p->gap_ns;
+
+	if (p->gap_ns == 0)
+		return;
+	p->next.tv_sec += ns / 1000000000;
+	p->next.tv_nsec = ns % 1000000000;
+	(void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &p->next, NULL);
+}
+
 static int
-exchange(int fd, struct ring *ring, const struct addr *src, uint32_t count)
+exchange(int fd, struct ring *ring, const struct addr *src, uint32_t count, struct pacing *pacing)
 {
 	static struct batch b;
 	uint32_t sent = 0, replies = 0;
 
 	batch_init(&b);
 	while (replies < count) {
-		uint32_t n = count - sent < BATCH ? count - sent : BATCH;
+		uint32_t n = count - sent < pacing->size ? count - sent : pacing->size;
 		int got;
 
 		if (n > 0 && sent - replies + n <= WINDOW) {
 			if (batch_send(&b, fd, src, sent, n) != 0)
 				return -1;
 			sent += n;
+			pacing_wait(pacing);
+			if (pacing->gap_ns > 0)
+				(void)ring_read(ring, 0, count_reply, &replies);
 			continue;
 		}
 		got = ring_read(ring, GIVE_UP_MS, count_reply, &replies);
@@ -118,17 +140,33 @@ wall_us(void)
 	return 1e6 * (double)t.tv_sec + (double)t.tv_nsec / 1e3;
 }
 
+static int
+pacing_parse(struct pacing *p, int argc, char **argv)
+{
+	uint32_t rate;
+
+	*p = (struct pacing){ .size = BATCH };
+	if (argc == 4)
+		return 0;
+	if (argc != 6 || strnum_u32(argv[4], 1, 1000000, &rate) != 0 || strnum_u32(argv[5], 1, BATCH, &p->size) != 0)
+		return -1;
+	p->gap_ns = INT64_C(1000000000) * p->size / rate;
+	return 0;
+}
+
 int
 main(int argc, char **argv)
 {
+	struct pacing pacing;
 	struct addr src;
 	struct ring ring;
 	uint32_t count;
 	double cpu, wall;
 	int fd;
 
-	if (argc != 4 || addr_parse(argv[2], &src) != 0 || strnum_u32(argv[3], 1, 100000000, &count) != 0) {
-		(void)fprintf(stderr, "usage: bench-floor INTERFACE SOURCE COUNT\n");
+	if (argc < 4 || addr_parse(argv[2], &src) != 0 || strnum_u32(argv[3], 1, 100000000, &count) != 0 ||
+	    pacing_parse(&pacing, argc, argv) != 0) {
+		(void)fprintf(stderr, "usage: bench-floor INTERFACE SOURCE COUNT [RATE BATCH]\n");
 		return EXIT_FAILURE;
 	}
 	fd = socket(AF_INET, SOCK_RAW, IPPROTO_RAW);
@@ -138,7 +176,8 @@ main(int argc, char **argv)
 	}
 	cpu = cpu_us();
 	wall = wall_us();
-	if (exchange(fd, &ring, &src, count) != 0)
+	(void)clock_gettime(CLOCK_MONOTONIC, &pacing.next);
+	if (exchange(fd, &ring, &src, count, &pacing) != 0)
 		return EXIT_FAILURE;
 	(void)printf("cpu_us %.3f wall_us %.3f\n", (cpu_us() - cpu) / count, (wall_us() - wall) / count);
 	return EXIT_SUCCESS;

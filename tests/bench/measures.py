@@ -86,11 +86,16 @@ class Bench:
 
     # The table.
 
+    def floor_of(self, *words):
+        tool = f"{self.tools}/bench-floor"
+        runs = [self.near(tool, lab.LINK_NEAR, lab.ADDR4, *words).split() for _ in range(self.rounds)]
+        return min(float(r[1]) for r in runs)
+
     def floor(self):
-        runs = [self.near(f"{self.tools}/bench-floor", lab.LINK_NEAR, lab.ADDR4, "300000").split()
-                for _ in range(self.rounds)]
-        self.floor_us = min(float(r[1]) for r in runs)
+        self.floor_us = self.floor_of("300000")
         yield line("kernel floor: raw send + ring receive, us CPU", "-", f"{self.floor_us:.2f}")
+        paced = [f"{self.floor_of('30000', '10000', str(n)):.2f}" for n in (1, 10, 20)]
+        yield line("  at 10,000/s, batches of 1; 10; 20", "-", "; ".join(paced))
 
     def highest(self, command, count, goal):
         """The highest rate with 99.9% right, and the CPU time there."""
