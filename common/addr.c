@@ -73,8 +73,8 @@ addr_format(const struct addr *a, char buf[ADDR_STRLEN])
 		(void)inet_ntop(AF_INET6, a->b, buf, ADDR_STRLEN);
 		break;
 	case ADDR_ETHER:
-		(void)snprintf(buf, ADDR_STRLEN, "%02x:%02x:%02x:%02x:%02x:%02x", a->b[0], a->b[1],
-		    a->b[2], a->b[3], a->b[4], a->b[5]);
+		(void)snprintf(buf, ADDR_STRLEN, "%02x:%02x:%02x:%02x:%02x:%02x", a->b[0], a->b[1], a->b[2],
+		    a->b[3], a->b[4], a->b[5]);
 		break;
 	}
 	return buf;

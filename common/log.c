@@ -47,8 +47,7 @@ escape(char *dst, size_t cap, const char *src)
 	return n;
 }
 
-static void __attribute__((format(printf, 2, 0)))
-log_line(enum log_level level, const char *fmt, va_list ap)
+static void __attribute__((format(printf, 2, 0))) log_line(enum log_level level, const char *fmt, va_list ap)
 {
 	char text[1024], line[2048];
 	size_t n;

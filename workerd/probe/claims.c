@@ -150,8 +150,8 @@ task_claim(struct task *t, const struct claim *c)
 	}
 	n->claim = *c;
 	n->task = t;
-	n->chosen = e->chosen_until != NULL &&
-	    e->chosen_until[proto_class(c->proto)][c->local_port] == UINT32_MAX;
+	n->chosen =
+	    e->chosen_until != NULL && e->chosen_until[proto_class(c->proto)][c->local_port] == UINT32_MAX;
 	match_add(&e->match, n);
 	return 0;
 }

@@ -23,7 +23,7 @@ struct engine_packet {
 	const uint8_t *bytes;
 	uint16_t len;
 	struct addr to; /* destination, or the first-hop router to hand it to */
-	int err;	/* out: 0 sent, else a positive errno */
+	int err;        /* out: 0 sent, else a positive errno */
 };
 
 struct engine_io {
@@ -56,37 +56,37 @@ struct source_ops {
 struct source {
 	const struct source_ops *ops;
 	struct engine *engine;
-	struct share *share; /* whose it is; outlives it */
-	struct source *next; /* ring of the share's active sources */
+	struct share *share;     /* whose it is; outlives it */
+	struct source *next;     /* ring of the share's active sources */
 	struct task *ready_head; /* tasks that want a slot, first come first served */
 	struct task *ready_tail;
-	struct task *released;	 /* held once, now free to start; first come first */
+	struct task *released; /* held once, now free to start; first come first */
 	struct task *released_tail;
 	uint32_t priority; /* slots in a row, at least 1 */
-	uint32_t burst;	   /* slots left of it */
+	uint32_t burst;    /* slots left of it */
 	uint32_t running;  /* tasks between start and done */
-	uint32_t held;	   /* tasks that wait for another's claim */
+	uint32_t held;     /* tasks that wait for another's claim */
 	uint32_t window;   /* most running at once; 0: no limit */
-	uint32_t pps;	   /* own rate; 0: only the engine's */
+	uint32_t pps;      /* own rate; 0: only the engine's */
 	struct pace pace;  /* own pace, when pps is not 0 */
 	struct meter sent; /* probes */
-	bool active;	   /* in the ring */
-	bool hungry;	   /* take() may have something */
+	bool active;       /* in the ring */
+	bool hungry;       /* take() may have something */
 };
 
 struct engine_config {
-	uint32_t pps;	 /* 1 .. 1,000,000 over all sources */
+	uint32_t pps;    /* 1 .. 1,000,000 over all sources */
 	uint32_t window; /* 0: no limit */
 	uint32_t hold_s; /* reply signatures stay reserved after a task's end */
-	uint16_t sport;	 /* default source port */
+	uint16_t sport;  /* default source port */
 	uint16_t icmp_id;
 	struct addr nameserver;
 };
 
 struct engine_stats {
 	uint64_t sent;
-	uint64_t refused;   /* by errno from the kernel */
-	uint64_t received;  /* packets looked at */
+	uint64_t refused;  /* by errno from the kernel */
+	uint64_t received; /* packets looked at */
 	uint64_t matched;
 	uint64_t unmatched;
 	uint64_t malformed;

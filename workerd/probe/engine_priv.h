@@ -16,13 +16,13 @@ struct engine {
 	struct match match;
 	struct wheel wheel;
 	struct pace pace;
-	struct instant now; /* of the callback that is running */
+	struct instant now;   /* of the callback that is running */
 	struct share own;     /* of sources that are nobody else's */
 	struct share *shares; /* those with active sources */
 	uint64_t weights;     /* of all shares */
-	uint64_t clock;	      /* of the share that had the last slot, before it */
+	uint64_t clock;       /* of the share that had the last slot, before it */
 	uint32_t running;
-	bool idle; /* nothing wanted a slot when engine_run last returned */
+	bool idle;                       /* nothing wanted a slot when engine_run last returned */
 	uint32_t (*chosen_until)[65536]; /* by protocol class: seconds (mono) until which a chosen
 					  * port stays reserved; UINT32_MAX: in use */
 	uint32_t batch_count;

@@ -21,9 +21,9 @@
 
 struct pace {
 	nsec_t interval; /* 0: no limit */
-	nsec_t next;	 /* when the next slot begins (mono) */
-	nsec_t gate;	 /* no slot before, though it may have begun */
-	nsec_t group;	 /* nor before this */
+	nsec_t next;     /* when the next slot begins (mono) */
+	nsec_t gate;     /* no slot before, though it may have begun */
+	nsec_t group;    /* nor before this */
 };
 
 void pace_set(struct pace *, uint32_t pps);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/fib_rules.h>
+#include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <stdbool.h>
@@ -20,15 +21,16 @@
 struct fib {
 	struct addr prefix;
 	uint8_t plen;
-	bool plain;  /* unicast, one next hop, no rival of the same prefix */
-	bool known;  /* answer is filled */
+	bool plain; /* unicast, one next hop, no rival of the same prefix */
+	bool known; /* answer is filled */
 	struct route answer;
 };
 
 struct iface {
 	uint32_t index;
 	uint32_t mtu;
-	char *name; /* kept for ever: records borrow it */
+	uint32_t global6; /* IPv6 addresses that may be a source for the world */
+	char *name;       /* kept for ever: records borrow it */
 };
 
 struct routes {
@@ -202,6 +204,24 @@ on_link(struct routes *r, const struct nlmsghdr *nlh, void *arg)
 		r->if_count++;
 	}
 	f->mtu = mtu;
+	f->global6 = 0;
+}
+
+#define ADDR6_UNFIT (IFA_F_DEPRECATED | IFA_F_TENTATIVE | IFA_F_DADFAILED)
+
+static void
+on_addr6(struct routes *r, const struct nlmsghdr *nlh, void *arg)
+{
+	const struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(nlh);
+	struct iface *f;
+
+	(void)arg;
+	if (nlh->nlmsg_type != RTM_NEWADDR || ifa->ifa_scope != RT_SCOPE_UNIVERSE ||
+	    (ifa->ifa_flags & ADDR6_UNFIT) != 0)
+		return;
+	f = iface_find(r, ifa->ifa_index);
+	if (f != NULL)
+		f->global6++;
 }
 
 const char *
@@ -232,8 +252,9 @@ on_route(struct routes *r, const struct nlmsghdr *nlh, void *arg)
 	const struct nlattr *a = NULL;
 	struct fib f = { 0 };
 
-	(void)arg;
-	if (nlh->nlmsg_type != RTM_NEWROUTE || (rtm->rtm_flags & RTM_F_CLONED) != 0 ||
+	/* A kernel without a family answers for all it has. */
+	if (nlh->nlmsg_type != RTM_NEWROUTE || rtm->rtm_family != *(const uint8_t *)arg ||
+	    (rtm->rtm_flags & RTM_F_CLONED) != 0 ||
 	    (rtm->rtm_table != RT_TABLE_MAIN && rtm->rtm_table != RT_TABLE_LOCAL))
 		return;
 	f.prefix.family = rtm->rtm_family == AF_INET ? ADDR_IP4 : ADDR_IP6;
@@ -276,23 +297,45 @@ fib_order(const void *a, const void *b)
 	return addr_compare(&x->prefix, &y->prefix);
 }
 
-/* IPv6 picks the source by the destination (RFC 6724), not by the route. */
+/* RFC 4291 section 2.4: not link-local, not a group. */
 static bool
-answer_holds_for_route(const struct fib *f)
+is_global6(const struct addr *a)
 {
-	return f->plain && f->prefix.family == ADDR_IP4;
+	return a->b[0] != 0xff && !(a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80);
+}
+
+/*
+ * May the answer for one destination of a route serve the others? IPv6 picks
+ * the source by the destination, but rule 5 of RFC 6724 prefers the outgoing
+ * interface: when that has one global address, it is the one.
+ */
+static bool
+answer_holds(struct routes *r, const struct fib *f, const struct addr *dst)
+{
+	const struct iface *out;
+
+	if (!f->plain || dst->family == ADDR_IP4)
+		return f->plain;
+	out = f->known ? iface_find(r, f->answer.ifindex) : NULL;
+	return is_global6(dst) && (out == NULL || out->global6 == 1);
 }
 
 static void
 reload(struct routes *r)
 {
+	uint8_t families[] = { AF_INET, AF_INET6 };
+
 	r->stale = false;
 	r->by_rule = false;
 	r->fib_count = 0;
 	if (nl_dump(r, RTM_GETLINK, AF_UNSPEC, on_link, NULL) != 0 ||
-	    nl_dump(r, RTM_GETRULE, AF_INET, on_rule, NULL) != 0 ||
-	    nl_dump(r, RTM_GETROUTE, AF_INET, on_route, NULL) != 0)
+	    nl_dump(r, RTM_GETADDR, AF_INET6, on_addr6, NULL) != 0)
 		r->by_rule = true;
+	for (size_t i = 0; i < sizeof(families); i++) {
+		if (nl_dump(r, RTM_GETRULE, families[i], on_rule, NULL) != 0 ||
+		    nl_dump(r, RTM_GETROUTE, families[i], on_route, &families[i]) != 0)
+			r->by_rule = true;
+	}
 	qsort(r->fib, r->fib_count, sizeof(r->fib[0]), fib_order);
 	for (uint32_t i = 1; i < r->fib_count; i++) {
 		if (fib_order(&r->fib[i - 1], &r->fib[i]) == 0)
@@ -382,7 +425,7 @@ routes_get(struct routes *r, const struct addr *dst, const struct addr *via, str
 	if (r->stale)
 		reload(r);
 	f = r->by_rule ? NULL : fib_find(r, target);
-	if (f == NULL || !answer_holds_for_route(f))
+	if (f == NULL || !answer_holds(r, f, target))
 		return ask_kernel(r, target, ret);
 	if (!f->known) {
 		rc = ask_kernel(r, target, &f->answer);

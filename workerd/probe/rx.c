@@ -45,8 +45,8 @@ count_drops(struct rx *rx)
 }
 
 static void
-rx_frame(struct rx *rx, const uint8_t *frame, struct engine *e, struct routes *routes,
-    const struct instant *now)
+rx_frame(
+    struct rx *rx, const uint8_t *frame, struct engine *e, struct routes *routes, const struct instant *now)
 {
 	struct tpacket2_hdr h;
 	struct sockaddr_ll ll;

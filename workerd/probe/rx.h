@@ -17,7 +17,7 @@ struct rx {
 	uint8_t *ring;
 	uint32_t frame_size;
 	uint32_t frame_count;
-	uint32_t next; /* frame to look at */
+	uint32_t next;    /* frame to look at */
 	uint64_t dropped; /* frames that the kernel had no room for */
 };
 

@@ -211,7 +211,7 @@ static bool
 window_open(const struct engine *e, const struct source *s)
 {
 	return (s->window == 0 || s->running < s->window) && s->held < HELD_MAX &&
-	    share_window_open(e, s->share);
+	       share_window_open(e, s->share);
 }
 
 static bool

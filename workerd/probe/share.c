@@ -13,8 +13,9 @@ meter_roll(struct meter *m, nsec_t now)
 	if (passed < NSEC_PER_SEC)
 		return;
 	/* After a silence of seconds the count tells of no second in particular. */
-	m->rate = passed < 2 * NSEC_PER_SEC ?
-	    (uint32_t)((m->total - m->mark) * (uint64_t)NSEC_PER_SEC / (uint64_t)passed) : 0;
+	m->rate = passed < 2 * NSEC_PER_SEC
+		      ? (uint32_t)((m->total - m->mark) * (uint64_t)NSEC_PER_SEC / (uint64_t)passed)
+		      : 0;
 	m->mark = m->total;
 	m->since = now;
 }

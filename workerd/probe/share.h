@@ -22,9 +22,9 @@ struct source;
 /* Counts, and knows the rate of the last whole second. */
 struct meter {
 	uint64_t total;
-	uint64_t mark;	/* total when this second began */
-	nsec_t since;	/* mono: this second's begin */
-	uint32_t rate;	/* of the second before */
+	uint64_t mark; /* total when this second began */
+	nsec_t since;  /* mono: this second's begin */
+	uint32_t rate; /* of the second before */
 };
 
 void meter_roll(struct meter *, nsec_t now);
@@ -39,7 +39,7 @@ meter_add(struct meter *m, nsec_t now)
 
 struct share_config {
 	uint32_t weight; /* 1 .. SHARE_WEIGHT_MAX */
-	uint32_t pps;	 /* at most, also when others are idle; 0: no limit */
+	uint32_t pps;    /* at most, also when others are idle; 0: no limit */
 	uint32_t window; /* tasks running at once; 0: no limit */
 };
 
@@ -52,12 +52,12 @@ struct share {
 	uint32_t active;     /* in the ring */
 	uint32_t running;
 	uint64_t clock;
-	uint64_t step; /* of the clock, for a slot */
+	uint64_t step;     /* of the clock, for a slot */
 	struct pace pace;  /* when cfg.pps is not 0 */
 	struct meter sent; /* probes */
-	uint64_t done;	   /* tasks */
-	bool listed;	   /* among those with work */
-	bool passed;	   /* could not use a slot in this run */
+	uint64_t done;     /* tasks */
+	bool listed;       /* among those with work */
+	bool passed;       /* could not use a slot in this run */
 };
 
 #endif

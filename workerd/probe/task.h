@@ -33,11 +33,11 @@ struct source;
 
 /* A reply, or an ICMP error, that matched one of the task's claims. */
 struct reply {
-	const struct pkt *pkt;	  /* the packet that came in */
+	const struct pkt *pkt;    /* the packet that came in */
 	const struct pkt *quoted; /* for ICMP errors: the quoted probe, else NULL */
-	nsec_t rx;		  /* wall: the kernel's receive stamp */
-	const char *ifname;	  /* arrival interface, lives as long as the process; NULL */
-	const uint8_t *bytes;	  /* pkt as captured, from its IP header on */
+	nsec_t rx;                /* wall: the kernel's receive stamp */
+	const char *ifname;       /* arrival interface, lives as long as the process; NULL */
+	const uint8_t *bytes;     /* pkt as captured, from its IP header on */
 	uint16_t len;
 };
 
@@ -80,16 +80,16 @@ struct task_ops {
  */
 struct claim {
 	struct addr remote;
-	uint8_t proto;	      /* of the probe */
-	uint16_t local_port;  /* source port, or ICMP id */
-	uint16_t remote_lo;   /* remote port range; 0..65535 for ICMP */
+	uint8_t proto;       /* of the probe */
+	uint16_t local_port; /* source port, or ICMP id */
+	uint16_t remote_lo;  /* remote port range; 0..65535 for ICMP */
 	uint16_t remote_hi;
 };
 
 struct claim_node {
 	struct claim_node *next;  /* in the bucket */
 	struct claim_node *other; /* the task's further claims */
-	struct task *task;	  /* NULL: not in the table */
+	struct task *task;        /* NULL: not in the table */
 	struct claim claim;
 	bool chosen; /* the local port was picked by task_free_port */
 };
@@ -110,12 +110,12 @@ struct task {
 		struct task *prev;  /* in the ready queue */
 		struct task **link; /* held: what points at us */
 	};
-	struct task *held;     /* tasks that wait for this one to end */
+	struct task *held; /* tasks that wait for this one to end */
 	struct wheel_node timer;
 	struct claim_node first_claim; /* most tasks have one; more are allocated */
-	uint32_t id;	/* the owner's number for it (id-<n> of the control protocol) */
-	uint8_t state;	/* enum task_state */
-	bool ready;	/* in the ready queue */
+	uint32_t id;                   /* the owner's number for it (id-<n> of the control protocol) */
+	uint8_t state;                 /* enum task_state */
+	bool ready;                    /* in the ready queue */
 };
 
 /* For a measurement: */
@@ -136,16 +136,16 @@ int task_claim(struct task *, const struct claim *);
 
 /* Where a probe to dst would go. */
 struct route {
-	struct addr src;   /* preferred source address */
+	struct addr src;     /* preferred source address */
 	struct addr gateway; /* family NONE: on link */
 	uint32_t ifindex;
-	uint32_t mtu;	   /* of the outgoing interface */
+	uint32_t mtu; /* of the outgoing interface */
 };
 /* 0, or a negative errno (-ENETUNREACH ...). via: first-hop router, or NULL. */
 int task_route(struct task *, const struct addr *dst, const struct addr *via, struct route *ret);
 
 /* Defaults that the program decides (commands.md section 2). */
-uint16_t task_default_sport(const struct task *);  /* (pid & 0x7fff) + 0x8000 */
+uint16_t task_default_sport(const struct task *);   /* (pid & 0x7fff) + 0x8000 */
 uint16_t task_default_icmp_id(const struct task *); /* pid & 0xffff */
 /* A free source port or ICMP id, chosen at random and not used within the hold
  * time; for "0: let the system choose". 0, or a negative errno. */

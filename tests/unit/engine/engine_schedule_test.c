@@ -15,7 +15,7 @@
 
 struct net {
 	uint32_t sent;
-	int refuse; /* errno for every packet, 0: sent */
+	int refuse;          /* errno for every packet, 0: sent */
 	uint32_t full_after; /* the kernel's queue: EAGAIN beyond this many a call */
 	uint32_t rng;
 	int hold_error;
@@ -221,7 +221,9 @@ list_make(struct list *l, struct engine *e, uint32_t count, uint32_t priority)
 static struct engine *
 engine_make(struct net *net, uint32_t pps, uint32_t window)
 {
-	struct engine_config cfg = { .pps = pps, .window = window, .hold_s = 5, .sport = 40000, .icmp_id = 7 };
+	struct engine_config cfg = {
+		.pps = pps, .window = window, .hold_s = 5, .sport = 40000, .icmp_id = 7
+	};
 	struct engine_io io = { net, net_send, net_route, net_hold, net_release, net_random };
 	struct instant now = { NSEC_PER_SEC, 1000 * NSEC_PER_SEC };
 
@@ -466,7 +468,9 @@ chosen_ports_are_free_and_rest_after_use(void **state)
 	struct engine *e = engine_make(&net, 1000, 0);
 	struct list l;
 	uint16_t first, again;
-	struct claim c = { .remote = { ADDR_IP4, { 198, 51, 100, 1 } }, .proto = IPPROTO_UDP, .remote_hi = 65535 };
+	struct claim c = {
+		.remote = { ADDR_IP4, { 198, 51, 100, 1 } }, .proto = IPPROTO_UDP, .remote_hi = 65535
+	};
 
 	(void)state;
 	list_make(&l, e, 1, 1);
