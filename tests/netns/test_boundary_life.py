@@ -462,7 +462,7 @@ def test_forbidden_call_is_death(quiet, what):
     assert "vantage" not in quiet.table()
 
 
-@pytest.mark.parametrize("what, answer", [("open", -1), ("uring", -1), ("none", 0)])
+@pytest.mark.parametrize("what, answer", [("open", -1), ("openat2", -1), ("openup", -1), ("uring", -1), ("none", 0)])
 def test_refused_call_is_survived(quiet, what, answer):
     with pair_of(quiet, INSIDE) as it:
         assert it.do(what) == answer

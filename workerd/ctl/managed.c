@@ -54,12 +54,14 @@ wake(struct managed *m)
 
 /* ---- cycles ---- */
 
-/* What cannot be written is in no file, and that is all that can be done. */
+/* What cannot be written is in no file, and that is all that can be done; a full
+ * disk must not fill the log too. */
 static void
-written(const struct managed *m, const char *what, int rc)
+written(struct managed *m, const char *what, int rc)
 {
-	if (rc != 0)
-		log_error("source '%s': %s is lost: %s", m->list.name, what, strerror(-rc));
+	if (rc != 0 && m->lost++ == 0)
+		log_error("source '%s': %s is lost, and perhaps more of this cycle: %s", m->list.name, what,
+		    strerror(-rc));
 }
 
 static int
@@ -92,7 +94,7 @@ cycle_begin(struct managed *m)
 	m->cycle.stop = 0;
 	m->in_cycle = true;
 	m->read_all = false;
-	m->taken = m->bad = 0;
+	m->taken = m->bad = m->lost = 0;
 	list_rewind(m);
 	written(m, "the start of a cycle", outfile_cycle_start(m->out, &m->cycle));
 	observe_event(m->env, m->uid, "cycle '%s' id %u", m->list.name, m->cycle.id);
@@ -121,6 +123,8 @@ cycle_end(struct managed *m)
 	written(m, "the end of a cycle", outfile_cycle_stop(m->out, &m->cycle));
 	if (m->bad > BAD_SAID)
 		log_warn("source '%s': %u lines of this cycle were skipped", m->list.name, m->bad);
+	if (m->lost > 1)
+		log_error("source '%s': %u records of this cycle were lost", m->list.name, m->lost);
 	sources_dirty(m->env);
 	if (m->deleting || !more) {
 		end(m);

@@ -60,6 +60,7 @@ struct managed {
 	uint32_t cycles;   /* to come, with the running one; 0: for ever */
 	uint32_t taken;    /* tasks of this cycle */
 	uint32_t bad;      /* lines of this cycle that were skipped */
+	uint32_t lost;	 /* records of this cycle that no file took */
 	uint32_t to_halt;  /* of tasks, by a halt of the source */
 	nsec_t next_cycle; /* not before (mono) */
 	bool autoreload;

@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <linux/if_packet.h>
+#include <linux/openat2.h>
 #include <net/if.h>
 #include <sched.h>
 #include <signal.h>
@@ -19,8 +20,9 @@
 
 #define TRIES                                                                                                \
 	T(open)                                                                                              \
-	T(socket) T(exec) T(fork) T(bind) T(connect) T(setsockopt) T(dup) T(prctl) T(kill) T(ptrace) T(mmap) \
-	    T(mprotect) T(uring) T(bpf) T(userns) T(memfd) T(ioctl) T(getsockopt) T(fcntl) T(pidfd) T(none)
+	T(openat2) T(openup) T(socket) T(exec) T(fork) T(bind) T(connect) T(setsockopt) T(dup) T(prctl)      \
+	    T(kill) T(ptrace) T(mmap) T(mprotect) T(uring) T(bpf) T(userns) T(memfd) T(ioctl) T(getsockopt)  \
+		T(fcntl) T(pidfd) T(none)
 
 /*
  * The real sandbox around somebody who tries to leave it. privd starts this in
@@ -31,6 +33,24 @@ static long
 try_open(void)
 {
 	return openat(AT_FDCWD, "/etc/passwd", O_RDONLY);
+}
+
+/* Allowed by the filter, which cannot see the name; it is what is left that
+ * must refuse. */
+static long
+try_openat2(void)
+{
+	struct open_how how = { .flags = O_RDONLY };
+
+	return syscall(SYS_openat2, AT_FDCWD, "/etc/passwd", &how, sizeof(how));
+}
+
+static long
+try_openup(void)
+{
+	struct open_how how = { .flags = O_RDWR | O_CREAT, .mode = 0600 };
+
+	return syscall(SYS_openat2, AT_FDCWD, "../../../../tmp/vantage-inside", &how, sizeof(how));
 }
 
 static long

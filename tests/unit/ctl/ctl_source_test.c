@@ -252,6 +252,13 @@ observers_are_told(void **state)
 	    content(t, "out.warts"), " list:s start:1 ping*3 stop list:d start:1 ping*3 stop");
 }
 
+/* Of a session that is in no struct talk. */
+static void
+unattended(struct session *s)
+{
+	(void)s;
+}
+
 static void
 attached_clients_are_sources(void **state)
 {
@@ -260,7 +267,7 @@ attached_clients_are_sources(void **state)
 	const char *p;
 
 	session_init(&other, &t->env, "/run/test.sock:1");
-	other.attend = t->s.attend;
+	other.attend = unattended;
 	session_identify(&other, 1000, NULL, 0);
 	(void)talk_say(t, "observe sources\n");
 	assert_int_equal(
@@ -285,6 +292,39 @@ attached_clients_are_sources(void **state)
 		;
 	session_fini(&other);
 	assert_non_null(strstr(talk_wait(t, 0), "source finish 'adhoc'\n"));
+}
+
+/* What it hears is a file that readers take. */
+static void
+a_clients_stream_holds_all_its_cycles(void **state)
+{
+	struct talk *t = operator(state);
+	struct warts_memory mem;
+	struct warts_reader *r;
+	struct warts_item item;
+	struct session other;
+	struct errbuf err = { "" };
+	uint32_t ids[8] = { 0 }, n = 0;
+	int rc;
+
+	session_init(&other, &t->env, "/run/test.sock:1");
+	other.attend = unattended;
+	session_identify(&other, 0, NULL, 0);
+	(void)talk_say(t, "attach name adhoc cycle_id 7\nnow 192.0.2.1\n");
+	assert_int_equal(session_input(&other, (char[]){ "source cycle adhoc\n" }, 19), 19);
+	(void)talk_say(t, "now 192.0.2.2\ndone\n");
+	session_fini(&other);
+	mem = (struct warts_memory){ t->warts.p, t->warts.len };
+	r = warts_reader_new(warts_memory_read, &mem);
+	while ((rc = warts_reader_next(r, &item, &err)) > 0) {
+		if (item.kind == WARTS_ITEM_RECORD)
+			ids[n++] = item.cycle->id;
+	}
+	assert_int_equal(rc, 0);
+	assert_int_equal(n, 2);
+	assert_int_equal(ids[0], 7);
+	assert_int_equal(ids[1], 8);
+	warts_reader_free(r);
 }
 
 static void
@@ -546,6 +586,7 @@ main(void)
 		T(a_source_is_updated_while_it_waits),
 		T(observers_are_told),
 		T(attached_clients_are_sources),
+		T(a_clients_stream_holds_all_its_cycles),
 		T(odd_lists_are_read_as_they_are_meant),
 		T(an_empty_list_for_ever_does_not_spin),
 		T(autoreload_sees_a_new_file),
