@@ -8,6 +8,7 @@
 #include "client/guard.h"
 #include "client/opts.h"
 #include "client/run.h"
+#include "client/serve.h"
 #include "client/status.h"
 #include "client/ui.h"
 #include "client/watch.h"
@@ -21,6 +22,7 @@ print_usage(FILE *to)
 		    "       vantage [OPTION]... -i ADDRESS...   addresses\n"
 		    "       vantage [OPTION]... -I COMMAND...   complete commands\n"
 		    "       vantage ping|trace [ARGUMENT]...    one command\n"
+		    "       vantage [OPTION]... -U PATH|-P [IP:]PORT  serve clients, as root\n"
 		    "       vantage dump [--json|--text] [FILE]...\n"
 		    "       vantage status [--json]             how the service is\n"
 		    "       vantage top                         the same, live\n\n",
@@ -61,7 +63,8 @@ write_pid(const struct opts *o, struct errbuf *err)
 {
 	FILE *f;
 
-	if (o->pid_file == NULL)
+	/* Who serves writes another process's. */
+	if (o->pid_file == NULL || o->mode == MODE_SERVE)
 		return STATUS_OK;
 	f = fopen(o->pid_file, "we");
 	if (f == NULL || fprintf(f, "%ld\n", (long)getpid()) < 0 || fclose(f) != 0)
@@ -74,6 +77,7 @@ static int (*const mains[])(const struct opts *) = {
 	[MODE_DUMP] = dump_main,
 	[MODE_STATUS] = status_main,
 	[MODE_TOP] = top_main,
+	[MODE_SERVE] = serve_main,
 };
 
 static int

@@ -2,8 +2,11 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/strnum.h"
 
@@ -11,7 +14,9 @@ static int
 set_mode(struct opts *o, enum run_mode mode, struct errbuf *err)
 {
 	if (o->mode != MODE_NONE)
-		return errbuf_set(err, -EINVAL, "only one of -i, -I and -f may be given");
+		return errbuf_set(err, -EINVAL,
+		    o->mode == MODE_SERVE || mode == MODE_SERVE ? "-i, -I and -f have no place beside -U and -P"
+								: "only one of -i, -I and -f may be given");
 	o->mode = mode;
 	return 0;
 }
@@ -28,6 +33,46 @@ call_commands(struct opts *o, const char *text, struct errbuf *err)
 {
 	(void)text;
 	return set_mode(o, MODE_COMMANDS, err);
+}
+
+/* Any number of both: they are one mode. */
+static int
+serve_mode(struct opts *o, uint32_t count, struct errbuf *err)
+{
+	if (count == OPTS_LISTEN_MAX)
+		return errbuf_set(err, -EINVAL, "-U and -P: at most %d of each", OPTS_LISTEN_MAX);
+	return o->mode == MODE_SERVE ? 0 : set_mode(o, MODE_SERVE, err);
+}
+
+static int
+call_unix(struct opts *o, const char *text, struct errbuf *err)
+{
+	int rc = serve_mode(o, o->unix_count, err), n;
+	char dir[PATH_MAX] = "";
+	char *path;
+
+	if (rc != 0)
+		return rc;
+	/* The pair does not run where we do. */
+	if (text[0] != '/' && getcwd(dir, sizeof(dir)) == NULL)
+		return errbuf_set(err, -EINVAL, "-U: '%s' is below no directory: %s", text, strerror(errno));
+	path = o->unix_path[o->unix_count];
+	n = snprintf(path, OPTS_UNIX_MAX, "%s%s%s", dir, dir[0] != '\0' ? "/" : "", text);
+	if (n < 0 || n >= OPTS_UNIX_MAX)
+		return errbuf_set(err, -EINVAL, "-U: the full path of '%s' is longer than %d bytes", text,
+		    OPTS_UNIX_MAX - 1);
+	o->unix_count++;
+	return 0;
+}
+
+static int
+call_tcp(struct opts *o, const char *text, struct errbuf *err)
+{
+	int rc = serve_mode(o, o->tcp_count, err);
+
+	if (rc == 0)
+		o->tcp[o->tcp_count++] = text;
+	return rc;
 }
 
 static int
@@ -86,15 +131,14 @@ call_warts(struct opts *o, const char *text, struct errbuf *err)
 }
 
 #define AT(member) offsetof(struct opts, member)
-#define SERVICE "that is the service's: 'systemctl start vantage.socket', or vantage-privd(8)"
 
 const struct opt_spec opt_specs[] = {
 	{ 'c', "command", "COMMAND", "command to run on each target (default: trace)", OPT_CALL, 0, 0, 0,
-	    call_command },
+	    call_command, false, false, true },
 	{ 'p', "pps", "N", "packets per second, 0 with -w: no pace of our own (default: 20)", OPT_NUM,
-	    AT(pps), 0, 1000000, NULL },
+	    AT(pps), 0, 1000000, NULL, false, false, true },
 	{ 'w', "window", "N", "most tasks at once, 0: no limit (default: 0)", OPT_NUM, AT(window), 0, 65535,
-	    NULL },
+	    NULL, false, false, true },
 	{ 'i', NULL, NULL, "the operands are addresses", OPT_CALL, 0, 0, 0, call_addresses },
 	{ 'I', NULL, NULL, "the operands are complete commands", OPT_CALL, 0, 0, 0, call_commands },
 	{ 'f', NULL, NULL, "the operand is a file of addresses; '-' is standard input", OPT_CALL, 0, 0, 0,
@@ -102,22 +146,22 @@ const struct opt_spec opt_specs[] = {
 	{ 'o', "output", "FILE", "where results go; '-' is standard output (default)", OPT_TEXT, AT(output),
 	    0, 0, NULL },
 	{ 'O', NULL, "VALUE", "format and other settings; see vantage(1)", OPT_CALL, 0, 0, 0,
-	    opts_parse_extra, true },
+	    opts_parse_extra, true, false, true },
 	{ 0, "json", NULL, "same as -O json", OPT_CALL, 0, 0, 0, call_json, true, true },
 	{ 0, "text", NULL, "same as -O text", OPT_CALL, 0, 0, 0, call_text, true },
 	{ 0, "warts", NULL, "same as -O warts", OPT_CALL, 0, 0, 0, call_warts },
-	{ 'M', "monitor", "NAME", "monitor name in the records", OPT_TEXT, AT(monitor), 0, 0, NULL },
+	{ 'M', "monitor", "NAME", "monitor name in the records", OPT_TEXT, AT(monitor), 0, 0, NULL, false, false, true },
 	{ 'l', "list-name", "NAME", "list name in the records (default: default)", OPT_TEXT, AT(list_name), 0,
 	    0, NULL },
 	{ 'L', "list-id", "N", "list number in the records", OPT_NUM, AT(list_id), 1, 2147483647, NULL },
 	{ 'C', "cycle-id", "N", "cycle number in the records", OPT_NUM, AT(cycle_id), 1, 2147483647, NULL },
-	{ 'd', NULL, "FILE", "debug log", OPT_TEXT, AT(debug_file), 0, 0, NULL },
+	{ 'd', NULL, "FILE", "debug log", OPT_TEXT, AT(debug_file), 0, 0, NULL, false, false, true },
 	{ 'e', NULL, "FILE", "where to write our process id, while we run", OPT_TEXT, AT(pid_file), 0, 0,
-	    NULL },
+	    NULL, false, false, true },
 	{ 'g', NULL, "FILE", "which methods may run: lines '<method>.enable = 0|1'", OPT_TEXT,
 	    AT(method_file), 0, 0, NULL },
-	{ 'H', NULL, "SECONDS", "hold time of reply signatures, 0 - 60", OPT_CALL, 0, 0, 0, call_hold },
-	{ 'n', NULL, "ADDRESS", "name server for PTR look-ups", OPT_CALL, 0, 0, 0, call_nameserver },
+	{ 'H', NULL, "SECONDS", "hold time of reply signatures, 0 - 60", OPT_CALL, 0, 0, 0, call_hold, false, false, true },
+	{ 'n', NULL, "ADDRESS", "name server for PTR look-ups", OPT_CALL, 0, 0, 0, call_nameserver, false, false, true },
 	{ 0, "socket", "PATH",
 	    "control socket (default: $VANTAGE_SOCKET, else "
 	    "/run/vantage/control.sock)",
@@ -125,15 +169,18 @@ const struct opt_spec opt_specs[] = {
 	{ 0, "private", NULL, "as root: a private pair even if a service runs", OPT_FLAG, AT(private_pair), 0,
 	    0, NULL },
 	{ 0, "spoof", NULL, "private pair: allow source addresses that are not ours", OPT_FLAG, AT(spoof), 0,
-	    0, NULL },
-	{ 0, "local", NULL, "private pair: allow targets on this host", OPT_FLAG, AT(local), 0, 0, NULL },
-	{ 'q', "quiet", NULL, "no progress line", OPT_FLAG, AT(quiet), 0, 0, NULL },
+	    0, NULL, false, false, true },
+	{ 0, "local", NULL, "private pair: allow targets on this host", OPT_FLAG, AT(local), 0, 0, NULL, false, false, true },
+	{ 'q', "quiet", NULL, "no progress line", OPT_FLAG, AT(quiet), 0, 0, NULL, false, false, true },
 	{ '?', "help", NULL, "this text", OPT_FLAG, AT(help), 0, 0, NULL, true, true },
 	{ 'v', "version", NULL, "the version", OPT_FLAG, AT(version), 0, 0, NULL, true, true },
-	{ 'D', NULL, NULL, "no daemon here; " SERVICE, OPT_REFUSE, 0, 0, 0, NULL },
-	{ 'P', NULL, NULL, "no control socket here; " SERVICE, OPT_REFUSE, 0, 0, 0, NULL },
-	{ 'U', NULL, NULL, "no control socket here; " SERVICE, OPT_REFUSE, 0, 0, 0, NULL },
-	{ 'R', NULL, NULL, "no remote controller here; " SERVICE, OPT_REFUSE, 0, 0, 0, NULL },
+	{ 'D', NULL, NULL, "with -U or -P: in the background", OPT_FLAG, AT(daemon), 0, 0, NULL, false, false,
+	    true },
+	{ 'P', NULL, "[IP:]PORT", "as root: serve clients that come by TCP (default: this host's)", OPT_CALL, 0,
+	    0, 0, call_tcp, false, false, true },
+	{ 'U', NULL, "PATH", "as root: serve clients of a UNIX socket", OPT_CALL, 0, 0, 0, call_unix, false,
+	    false, true },
+	{ 'R', NULL, NULL, "there is no remote controller in this client", OPT_REFUSE, 0, 0, 0, NULL },
 	{ 'F', NULL, NULL, "the firewall is vantage-privd's alone (nftables table inet vantage)", OPT_REFUSE,
 	    0, 0, 0, NULL },
 	{ 'S', NULL, NULL, "a source address belongs to the command: -c \"ping -S ADDRESS\"", OPT_REFUSE, 0,

@@ -36,9 +36,12 @@ enum run_mode {
 	MODE_DUMP,
 	MODE_STATUS,
 	MODE_TOP,
+	MODE_SERVE, /* -U, -P */
 };
 
 #define OPTS_DNP_MAX 64
+#define OPTS_LISTEN_MAX 4
+#define OPTS_UNIX_MAX 108 /* of sockaddr_un */
 
 struct opts {
 	enum run_mode mode;
@@ -60,6 +63,12 @@ struct opts {
 	struct addr nameserver;
 	const char *dnp[OPTS_DNP_MAX];
 	uint32_t dnp_count;
+	char unix_path[OPTS_LISTEN_MAX][OPTS_UNIX_MAX]; /* full */
+	uint32_t unix_count;
+	const char *tcp[OPTS_LISTEN_MAX]; /* "[ip:]port" */
+	uint32_t tcp_count;
+	bool daemon;
+	bool data_id;
 	bool hold_given;
 	bool command_given;
 	uint64_t given; /* bit by row of opt_specs */
@@ -96,6 +105,7 @@ struct opt_spec {
 	int (*call)(struct opts *, const char *text, struct errbuf *);
 	bool dump;  /* dump has it too */
 	bool watch; /* so have status and top */
+	bool serve; /* so have -U and -P */
 };
 
 /* The options, ended by an empty row: parsing, usage text and tests. */

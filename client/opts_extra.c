@@ -32,6 +32,7 @@ static const struct extra extras[] = {
 	{ "client-certfile=", EXTRA_REFUSE, 0, 0, 0, NO_REMOTE },
 	{ "client-privfile=", EXTRA_REFUSE, 0, 0, 0, NO_REMOTE },
 	{ "cmdfile", EXTRA_FLAG, 0, 0, AT(cmdfile), NULL },
+	{ "data-id", EXTRA_FLAG, 0, 0, AT(data_id), NULL },
 	{ "debugfileappend", EXTRA_FLAG, 0, 0, AT(debug_append), NULL },
 	{ "dl-any", EXTRA_ALWAYS, 0, 0, 0, NULL },
 	{ "dnp=", EXTRA_DNP, 0, 0, 0, NULL },
@@ -179,6 +180,7 @@ check_operands(const struct opts *o, struct errbuf *err)
 	case MODE_DUMP:
 	case MODE_STATUS:
 	case MODE_TOP:
+	case MODE_SERVE:
 	case MODE_VERB:
 		return 0;
 	case MODE_ADDRESSES:
@@ -214,6 +216,8 @@ check_combination(const struct opts *o, struct errbuf *err)
 		return errbuf_set(err, -EINVAL, "-O tsps and -O cmdfile exclude each other");
 	if (o->command_given && (o->tsps || o->cmdfile || o->mode == MODE_COMMANDS || o->mode == MODE_VERB))
 		return errbuf_set(err, -EINVAL, "-c has no place here: the commands are complete");
+	if (o->mode != MODE_SERVE && (o->daemon || o->data_id))
+		return errbuf_set(err, -EINVAL, "%s needs -U or -P", o->daemon ? "-D" : "-O data-id");
 	if (o->debug_append && o->debug_file == NULL)
 		return errbuf_set(err, -EINVAL, "-O debugfileappend needs -d");
 	if (o->private_pair && o->socket != NULL)
@@ -232,6 +236,24 @@ check_dump(const struct opts *o, struct errbuf *err)
 	}
 	if (o->format == FORMAT_WARTS || o->tsps || o->cmdfile || o->debug_append || o->dnp_count > 0)
 		return errbuf_set(err, -EINVAL, "-O: dump has json and text alone");
+	return 0;
+}
+
+/* What concerns one run has no place where clients say what is to run. */
+static int
+check_serve(const struct opts *o, struct errbuf *err)
+{
+	for (const struct opt_spec *s = opt_specs; s->help != NULL; s++) {
+		if ((o->given >> (s - opt_specs) & 1) == 0 || s->serve)
+			continue;
+		return s->letter != 0 ? errbuf_set(err, -EINVAL, "-%c has no place beside -U and -P", s->letter)
+				      : errbuf_set(err, -EINVAL, "--%s has no place beside -U and -P", s->name);
+	}
+	if (o->format != FORMAT_UNSET || o->tsps || o->cmdfile)
+		return errbuf_set(err, -EINVAL, "-O: formats and lists are the clients' to ask for");
+	if (o->operand_count > 0)
+		return errbuf_set(err, -EINVAL, "'%s' is left over: with -U and -P clients say what is to run",
+		    o->operands[0]);
 	return 0;
 }
 
@@ -268,7 +290,7 @@ opts_check(struct opts *o, struct errbuf *reterr)
 			return errbuf_set(reterr, -EINVAL, "nothing to do; try 'vantage --help'");
 		o->mode = MODE_FILE;
 	}
-	rc = check_operands(o, reterr);
+	rc = o->mode == MODE_SERVE ? check_serve(o, reterr) : check_operands(o, reterr);
 	if (rc == 0)
 		rc = check_combination(o, reterr);
 	if (rc == 0)

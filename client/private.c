@@ -15,7 +15,8 @@
 #include <unistd.h>
 
 #define PRIVD "vantage-privd"
-#define ARGS_MAX (16 + 2 * OPTS_DNP_MAX)
+#define ARGS_MAX (16 + 2 * OPTS_DNP_MAX + 4 * OPTS_LISTEN_MAX)
+#define SERVE_MAX_PPS 12000 /* vantage.conf(5) */
 #define END_WAIT_MS 5000 /* a worker halts its tasks and goes, in far less */
 
 /*
@@ -51,13 +52,26 @@ static void
 fill_args(struct privd_args *a, const struct opts *o, const char *path, int fd)
 {
 	(void)snprintf(a->fd, sizeof(a->fd), "%d", fd);
+	bool serve = o->mode == MODE_SERVE;
+
 	(void)snprintf(a->pps, sizeof(a->pps), "%u", o->pps == 0 ? 1000000u : o->pps);
 	a->count = 0;
 	a->argv[a->count++] = path;
 	a->argv[a->count++] = "--client-fd";
 	a->argv[a->count++] = a->fd;
-	a->argv[a->count++] = "--max-pps";
-	a->argv[a->count++] = a->pps;
+	/* Operators may set another rate while it serves. */
+	if (!serve || o->pps == 0 || o->pps > SERVE_MAX_PPS) {
+		a->argv[a->count++] = "--max-pps";
+		a->argv[a->count++] = a->pps;
+	}
+	for (uint32_t i = 0; i < o->unix_count; i++) {
+		a->argv[a->count++] = "--socket";
+		a->argv[a->count++] = o->unix_path[i];
+	}
+	for (uint32_t i = 0; i < o->tcp_count; i++) {
+		a->argv[a->count++] = "--listen";
+		a->argv[a->count++] = o->tcp[i];
+	}
 	if (o->spoof)
 		a->argv[a->count++] = "--spoof";
 	if (o->local)

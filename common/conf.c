@@ -11,7 +11,7 @@
 
 #include "common/strnum.h"
 
-enum conf_kind { CONF_U32, CONF_YESNO, CONF_NAME, CONF_PATHS, CONF_PORT, CONF_SLICE };
+enum conf_kind { CONF_U32, CONF_YESNO, CONF_NAME, CONF_PATHS, CONF_PORT, CONF_LISTEN, CONF_SLICE };
 
 struct conf_word {
 	const char *word;
@@ -41,6 +41,7 @@ static const struct conf_word words[] = {
 	{ "dnp", CONF_PATHS, AT(dnp), 0, CONF_DNP_MAX, 0, NULL },
 	{ "control", CONF_PATHS, AT(control), 0, CONF_CONTROLS_MAX, 0, NULL },
 	{ "port", CONF_PORT, AT(ports), 1, 65535, 0, NULL },
+	{ "listen", CONF_LISTEN, AT(listens), 1, 65535, 0, NULL },
 	{ "operators", CONF_NAME, AT(operators), 0, 0, 0, "" },
 	{ "tcp-slice", CONF_NAME, AT(tcp_slice), 0, 0, 0, CONF_SLICE_DEFAULT },
 	{ "slice", CONF_SLICE, AT(slices), 0, 0, 0, NULL },
@@ -139,6 +140,35 @@ add_port(void *at, const struct conf_word *w, const char *value, struct errbuf *
 	return 0;
 }
 
+/* "[ip:]port", an IPv6 address in brackets; without one, this host alone. */
+static int
+add_listen(void *at, const struct conf_word *w, const char *value, struct errbuf *reterr)
+{
+	struct conf_listens *all = at;
+	const char *colon = strrchr(value, ':');
+	char ip[ADDR_STRLEN] = "127.0.0.1";
+	size_t len = colon == NULL ? 0 : (size_t)(colon - value);
+	struct conf_listen l;
+	uint32_t port;
+
+	if (all->count == CONF_LISTENS_MAX)
+		return errbuf_set(reterr, -E2BIG, "%s: at most %d of them", w->word, CONF_LISTENS_MAX);
+	if (len >= 2 && value[0] == '[' && value[len - 1] == ']' && len < sizeof(ip) + 2)
+		(void)strlcpy(ip, value + 1, len - 1);
+	else if (len < sizeof(ip) && memchr(value, ':', len) == NULL && colon != NULL)
+		(void)strlcpy(ip, value, len + 1);
+	else if (colon != NULL)
+		ip[0] = '\0';
+	if (addr_parse(ip, &l.addr) != 0 ||
+	    strnum_u32(colon == NULL ? value : colon + 1, w->min, w->max, &port) != 0)
+		return errbuf_set(reterr, -EINVAL,
+		    "%s: '%s' is not [ip:]port, such as 31337, 192.0.2.1:31337 or [2001:db8::1]:31337", w->word,
+		    value);
+	l.port = (uint16_t)port;
+	all->at[all->count++] = l;
+	return 0;
+}
+
 static int
 add_slice(void *at, const struct conf_word *w, const char *value, struct errbuf *reterr)
 {
@@ -154,6 +184,7 @@ static conf_setter *const setters[] = {
 	[CONF_NAME] = set_name,
 	[CONF_PATHS] = add_path,
 	[CONF_PORT] = add_port,
+	[CONF_LISTEN] = add_listen,
 	[CONF_SLICE] = add_slice,
 };
 

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/addr.h"
 #include "common/conf_slice.h"
 #include "common/err.h"
 
@@ -17,6 +18,7 @@
 #define CONF_CONTROLS_MAX 8
 #define CONF_DNP_MAX 16
 #define CONF_PORTS_MAX 16
+#define CONF_LISTENS_MAX 4
 #define CONF_FILE_MAX 65536 /* bytes: nobody writes a longer one by hand */
 
 struct conf_paths {
@@ -34,6 +36,17 @@ struct conf_ports {
 	struct conf_port port[CONF_PORTS_MAX];
 };
 
+/* Where clients may come by TCP. */
+struct conf_listen {
+	struct addr addr;
+	uint16_t port;
+};
+
+struct conf_listens {
+	uint32_t count;
+	struct conf_listen at[CONF_LISTENS_MAX];
+};
+
 struct conf {
 	char user[CONF_NAME_MAX]; /* the worker's */
 	char group[CONF_NAME_MAX];
@@ -49,6 +62,7 @@ struct conf {
 	struct conf_paths dnp;
 	struct conf_paths control;
 	struct conf_ports ports;
+	struct conf_listens listens;
 	char operators[CONF_NAME_MAX]; /* a group; "": the worker's */
 	char tcp_slice[CONF_NAME_MAX]; /* whose the clients of a TCP socket are */
 	struct conf_slices slices;

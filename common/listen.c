@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -71,6 +73,27 @@ listener_open(struct listener *l, const char *path, const struct ids *owner, str
 	if (l->fd < 0 || bind(l->fd, (const struct sockaddr *)&sun, sizeof(sun)) < 0 ||
 	    chmod(path, 0666) < 0 || lchown(path, owner->uid, owner->gid) < 0 || listen(l->fd, BACKLOG) < 0)
 		return errbuf_set(reterr, -errno, "%s: %s", path, strerror(errno));
+	return 0;
+}
+
+int
+listener_open_tcp(struct listener *l, const struct addr *addr, uint16_t port, struct errbuf *reterr)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(port) };
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
+	bool v4 = addr->family == ADDR_IP4;
+	const struct sockaddr *sa = v4 ? (const struct sockaddr *)&in : (const struct sockaddr *)&in6;
+	const int one = 1;
+	char text[ADDR_STRLEN];
+
+	memcpy(v4 ? (void *)&in.sin_addr : (void *)&in6.sin6_addr, addr->b, addr_len(addr->family));
+	l->dir = -1;
+	l->fd = socket(sa->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	/* REUSEADDR: a client's connection that lingers must not keep the next
+	 * start from listening. */
+	if (l->fd < 0 || setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
+	    bind(l->fd, sa, v4 ? sizeof(in) : sizeof(in6)) < 0 || listen(l->fd, BACKLOG) < 0)
+		return errbuf_set(reterr, -errno, "TCP %s port %u: %s", addr_format(addr, text), port, strerror(errno));
 	return 0;
 }
 

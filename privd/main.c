@@ -26,7 +26,7 @@ enum {
 };
 
 static const char usage[] =
-    "usage: vantage-privd [-fd] [-c FILE] [-U PATH]... [--workerd PATH] [--data DIR]\n"
+    "usage: vantage-privd [-fd] [-c FILE] [-U PATH]... [-P [IP:]PORT]... [--workerd PATH] [--data DIR]\n"
     "                     [--client-fd N] [--max-pps N] [--spoof] [--local] [--dnp FILE]...\n"
     "       vantage-privd --print-sandbox | --version\n";
 
@@ -37,6 +37,7 @@ static const struct option options[] = {
 	{ "debug", no_argument, NULL, 'd' },
 	{ "config", required_argument, NULL, 'c' },
 	{ "socket", required_argument, NULL, 'U' },
+	{ "listen", required_argument, NULL, 'P' },
 	{ "client-fd", required_argument, NULL, OPT_CLIENT_FD },
 	{ "workerd", required_argument, NULL, OPT_WORKERD },
 	{ "data", required_argument, NULL, OPT_DATA },
@@ -53,7 +54,7 @@ static const struct option options[] = {
 static const struct {
 	int option;
 	const char *word;
-} option_words[] = { { 'U', "control" }, { OPT_MAX_PPS, "max-pps" }, { OPT_SPOOF, "spoof" },
+} option_words[] = { { 'U', "control" }, { 'P', "listen" }, { OPT_MAX_PPS, "max-pps" }, { OPT_SPOOF, "spoof" },
 	{ OPT_LOCAL, "local" }, { OPT_DNP, "dnp" } };
 
 #define ARGS_MAX 64
@@ -133,7 +134,7 @@ args_parse(struct args *args, int argc, char **argv)
 	int option, rc = 0;
 
 	args->client = -1;
-	while (rc == 0 && (option = getopt_long(argc, argv, "fdc:U:", options, NULL)) != -1)
+	while (rc == 0 && (option = getopt_long(argc, argv, "fdc:U:P:", options, NULL)) != -1)
 		rc = args_one(args, option);
 	if (rc == 0 && optind < argc) {
 		fprintf(stderr, "vantage-privd: '%s': no arguments are taken\n", argv[optind]);
@@ -154,6 +155,9 @@ configure(struct privd *privd, const struct args *args, struct errbuf *reterr)
 	rc = conf_read(&privd->conf, path, reterr);
 	if (rc == -ENOENT && args->conf_path == NULL)
 		rc = 0;
+	/* A private pair has no doors but those it was started with. */
+	if (privd->client >= 0)
+		privd->conf.control.count = privd->conf.listens.count = 0;
 	for (uint32_t i = 0; rc == 0 && i < args->words; i++)
 		rc = conf_set(&privd->conf, args->word[i], args->value[i], reterr);
 	if (rc != 0)
@@ -224,6 +228,7 @@ open_doors(struct privd *privd, struct errbuf *reterr)
 	 * worker tells them apart by name. */
 	static const char *const controls[2] = { VANTAGE_CONTROL_SOCKET, VANTAGE_CONTROL_ID_SOCKET };
 	const struct conf *conf = &privd->conf;
+	uint32_t wanted;
 	int rc = 0;
 
 	ports_init(&privd->ports, &privd->filter);
@@ -231,9 +236,15 @@ open_doors(struct privd *privd, struct errbuf *reterr)
 	for (uint32_t i = 0; rc == 0 && i < conf->ports.count; i++)
 		rc = ports_offer(
 		    &privd->ports, &conf->ports.port[i], privd->policy.mark | MARK_KIND_TX, reterr);
-	if (rc != 0 || privd->accepting >= 0 || privd->client >= 0)
+	wanted = conf->listens.count + (conf->control.count == 0 && privd->client < 0 ? 2 : conf->control.count);
+	if (rc == 0 && privd->listeners + wanted > PP_LISTENERS_MAX)
+		return errbuf_set(reterr, -E2BIG, "control and listen: at most %d sockets", PP_LISTENERS_MAX);
+	for (uint32_t i = 0; rc == 0 && i < conf->listens.count; i++)
+		rc = listener_open_tcp(&privd->listener[privd->listeners++], &conf->listens.at[i].addr,
+		    conf->listens.at[i].port, reterr);
+	if (rc != 0 || privd->accepting >= 0)
 		return rc;
-	for (uint32_t i = 0; rc == 0 && conf->control.count == 0 && i < 2; i++)
+	for (uint32_t i = 0; rc == 0 && privd->client < 0 && conf->control.count == 0 && i < 2; i++)
 		rc = listener_open(&privd->listener[privd->listeners++], controls[i], &privd->ids, reterr);
 	for (uint32_t i = 0; rc == 0 && i < conf->control.count; i++)
 		rc = listener_open(

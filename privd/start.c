@@ -137,7 +137,7 @@ start_worker(
 	if (debug)
 		argv[n++] = TEXT("-d");
 	/* For one client there is nothing to keep: its root is an empty directory. */
-	if (privd->client < 0 && (privd->data != NULL || access(VANTAGE_DATA_DIR, F_OK) == 0)) {
+	if ((privd->client < 0 || privd->listeners > 0) && (privd->data != NULL || access(VANTAGE_DATA_DIR, F_OK) == 0)) {
 		argv[n++] = TEXT("--root");
 		argv[n++] = TEXT(privd->data != NULL ? privd->data : VANTAGE_DATA_DIR);
 	}

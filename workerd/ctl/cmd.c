@@ -18,7 +18,7 @@ const struct cmd cmds[] = {
 	{ "observe", "sources", "be told of sources that come, change and go", cmd_observe },
 	{ "outfile", "close ALIAS|list|open name ALIAS file PATH mode truncate|append [format warts|json|text]|swap A B",
 	    "output files in the data directory (operators)", cmd_outfile },
-	{ "set", "command|holdtime|monitorname|nameserver|pps|window VALUE", "change a setting (operators)",
+	{ "set", "command|data|holdtime|monitorname|nameserver|pps|window VALUE", "change a setting (operators)",
 	    cmd_set },
 	{ "shutdown", "cancel|done|flush|now", "end the service, or not after all (operators)", cmd_shutdown },
 	{ "source", "add KEY VALUE...|cycle NAME|delete NAME|list [NAME]|update NAME KEY VALUE...",

@@ -43,6 +43,19 @@ apply(struct session *s, const struct engine_config *cfg)
 	s->env->cfg.wake(s->env->cfg.ctx);
 }
 
+/* The form of DATA headers for whoever connects from now on and does not ask for
+ * one at attach. */
+static void
+set_data(struct session *s, char *rest)
+{
+	if (strcmp(rest, "id") != 0 && strcmp(rest, "plain") != 0) {
+		session_reply(s, "ERR data must be id or plain");
+		return;
+	}
+	s->env->with_id = strcmp(rest, "id") == 0;
+	session_reply(s, "OK data %s", rest);
+}
+
 static void
 set_pps(struct session *s, char *rest)
 {
@@ -122,6 +135,7 @@ set_nameserver(struct session *s, char *rest)
 
 static const struct cmd sets[] = {
 	{ "command", NULL, NULL, set_command },
+	{ "data", NULL, NULL, set_data },
 	{ "holdtime", NULL, NULL, set_holdtime },
 	{ "monitorname", NULL, NULL, set_monitorname },
 	{ "nameserver", NULL, NULL, set_nameserver },

@@ -76,7 +76,7 @@ serve(struct listener *l, int fd, const union peer *peer)
 		log_warn("%s: not served: %s", name, strerror(-rc));
 		return;
 	}
-	c->session.with_id = l->with_id;
+	c->session.with_id = l->with_id || ctl->env.with_id;
 	if (l->path[0] != '\0')
 		conn_identify(c);
 	if (over_its_share(ctl, &c->session)) {

@@ -38,6 +38,7 @@ struct session_env {
 	bool own_slices; /* not the caller's */
 	struct roster_entry *roster; /* sources, the newest first */
 	nsec_t started; /* mono */
+	bool with_id; /* DATA headers, whatever the listener */
 	struct share *shares; /* beside the slices; the operators' is the engine's own */
 	struct buf scratch;    /* one record */
 	uint32_t running_max;  /* CTL_RUNNING_MAX; tests reach less */
