@@ -400,6 +400,17 @@ watch_signals(struct run *r)
 }
 
 /* The output is opened last: a run that cannot begin leaves the old file. */
+/* Two seconds' worth: what a ^C finds queued ends without having begun. */
+static uint64_t
+queue_of(uint32_t pps)
+{
+	uint64_t n = (uint64_t)pps * 2;
+
+	if (pps == 0 || pps > SESSION_QUEUED_PPS)
+		return UINT64_MAX;
+	return n < SESSION_QUEUED_MIN ? SESSION_QUEUED_MIN : n > SESSION_QUEUED_MAX ? SESSION_QUEUED_MAX : n;
+}
+
 static int
 open_all(struct run *r, struct errbuf *err)
 {
@@ -418,8 +429,7 @@ open_all(struct run *r, struct errbuf *err)
 	if (session_init(&r->session, r->service.fd, &run_session_ops, r, err) != 0)
 		return STATUS_INTERNAL;
 	r->session.wake_fd = r->sigfd;
-	if (o->pps == 0 || o->pps > SESSION_QUEUED_PPS)
-		r->session.queued_max = UINT64_MAX;
+	r->session.queued_max = queue_of(o->pps);
 	rc = service_attach(&r->service, o, &r->session, err);
 	if (rc != 0)
 		return rc;

@@ -22,6 +22,7 @@
 /* Commands that the service has queued. It stops reading at 4096, and does not
  * see our halts then: no matter at a high rate, where the queue is short-lived,
  * and where to wait for word that it is empty would cost. */
+#define SESSION_QUEUED_MIN 64
 #define SESSION_QUEUED_MAX 4000
 #define SESSION_QUEUED_PPS 10000
 /* A result is some hundred bytes; a trace with all it can hold, some hundred
