@@ -68,7 +68,9 @@ class Service(pair_module.Vantage):
         os.chmod(self.path(name), 0o644)
 
     def dump(self, name):
-        """What Debian's reader makes of a file."""
+        """What Debian's reader makes of a file; it takes no empty one."""
+        if os.path.getsize(self.path(name)) == 0:
+            return ""
         done = subprocess.run(["sc_wartsdump", self.path(name)], capture_output=True, text=True)
         assert done.returncode == 0, done
         return done.stdout
@@ -247,3 +249,53 @@ def test_flush_finishes_what_runs_and_keeps_the_place(service):
     ctl.say("outfile close o")
     assert sorted(targets(service.dump("o.warts"))) == sorted(todo)
     ctl.close()
+
+
+def test_rotation_splits_and_loses_nothing(service):
+    todo = addresses(6000)
+    service.put("l", todo)
+    ctl = service.control()
+    ctl.say("set pps 3000")
+    for name in ("o", "spare"):
+        assert ctl.say("outfile open name %s file %s.0 mode truncate" % (name, name)) == "OK"
+    assert ctl.say('source add name s command "ping -c 1 -W 1" file l outfile o') == "OK source added"
+    files, turn = ["o.0", "spare.0"], 0
+    while ctl.say("source list") != "OK":
+        time.sleep(0.2)
+        turn += 1
+        assert ctl.say("outfile swap o spare") == "OK"
+        assert ctl.say("outfile close spare") == "OK"
+        assert ctl.say("outfile open name spare file spare.%d mode truncate" % turn) == "OK"
+        files.append("spare.%d" % turn)
+    for name in ("o", "spare"):
+        assert ctl.say("outfile close " + name) == "OK"
+    assert turn > 3
+    assert sorted(t for f in files for t in targets(service.dump(f))) == sorted(todo)
+    ctl.close()
+
+
+def test_a_full_disk_holds_results_until_there_is_room(lab):
+    """What waits is bounded: the source stops, and goes on by itself."""
+    todo = addresses(20000)
+    with Service(lab, conf="pps 20000\n") as it:
+        it.stop()
+        who = pwd.getpwnam("vantage")
+        mount = ["mount", "-t", "tmpfs", "-o", "size=600k,mode=700,uid=%d,gid=%d" % (who.pw_uid, who.pw_gid),
+                 "none", it.data]
+        subprocess.run(mount, check=True)
+        try:
+            it.start()
+            it.put("l", todo)
+            ctl = it.control()
+            assert ctl.say("outfile open name o file o.warts mode truncate") == "OK"
+            assert ctl.say('source add name s command "ping -c 1 -W 1" file l outfile o') == "OK source added"
+            wait_for(lambda: "results wait" in it.log() or "records wait" in it.log())
+            assert "name 's'" in ctl.say("source list")
+            subprocess.run(["mount", "-o", "remount,size=16m", it.data], check=True)
+            wait_for(lambda: ctl.say("source list") == "OK")
+            assert ctl.say("outfile close o") == "OK"
+            assert sorted(targets(it.dump("o.warts"))) == sorted(todo)
+            ctl.close()
+            it.stop()
+        finally:
+            subprocess.run(["umount", "-l", it.data], check=True)
