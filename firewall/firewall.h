@@ -6,7 +6,6 @@
 
 #include "common/err.h"
 
-struct fw_addresses;
 struct prefixes;
 
 /* Marks: 0x56 kk ssss. Top byte from the configuration, kk what the socket is
@@ -29,9 +28,7 @@ struct firewall_policy {
 struct firewall {
 	int nl;     /* requests; owns the tables where the kernel knows owners */
 	int events; /* other people's changes to the ruleset */
-	int links;  /* interfaces and addresses that come and go */
-	int route;  /* asks which addresses there are */
-	struct fw_addresses *addresses;
+	int links;  /* interfaces that come and go */
 	uint32_t portid;
 	uint32_t seq;
 	uint32_t table_flags;

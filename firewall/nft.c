@@ -17,7 +17,6 @@
 #include <unistd.h>
 
 #include "common/prefixes.h"
-#include "firewall/addresses.h"
 #include "firewall/nft_batch.h"
 #include "firewall/rules.h"
 
@@ -46,7 +45,6 @@ rules_put(struct fw_batch *b, const struct firewall_policy *policy)
 {
 	for (const struct fw_rule *r = fw_rules; r->chain != NULL; r++) {
 		if ((r->unless == FW_UNLESS_SPOOF && policy->spoof) ||
-		    (r->unless == FW_IF_SPOOF && !policy->spoof) ||
 		    (r->unless == FW_UNLESS_LOCAL && policy->local))
 			continue;
 		rule_put(b, r, policy, NFPROTO_INET);
@@ -96,40 +94,51 @@ counter_put(struct fw_batch *b, const char *name)
 }
 
 static void
-set_put(struct fw_batch *b, const struct fw_set_type *set, uint32_t id)
+set_put(struct fw_batch *b, const char *name, uint32_t id, uint32_t key_type, uint32_t key_len)
 {
-	const uint32_t key_type = set->key_len == 4 ? 7 : 8; /* nft's numbers for ipv4_addr, ipv6_addr */
 	struct nlmsghdr *nlh = fw_batch_msg(b, NFT_MSG_NEWSET, NFPROTO_INET, NLM_F_CREATE);
-	struct nlattr *nest;
 
 	mnl_attr_put_strz(nlh, NFTA_SET_TABLE, TABLE);
-	mnl_attr_put_strz(nlh, NFTA_SET_NAME, set->name);
-	mnl_attr_put_u32(nlh, NFTA_SET_FLAGS, htonl(set->size == 0 ? NFT_SET_INTERVAL : 0));
+	mnl_attr_put_strz(nlh, NFTA_SET_NAME, name);
+	mnl_attr_put_u32(nlh, NFTA_SET_FLAGS, htonl(NFT_SET_INTERVAL));
 	mnl_attr_put_u32(nlh, NFTA_SET_KEY_TYPE, htonl(key_type));
-	mnl_attr_put_u32(nlh, NFTA_SET_KEY_LEN, htonl(set->key_len));
+	mnl_attr_put_u32(nlh, NFTA_SET_KEY_LEN, htonl(key_len));
 	mnl_attr_put_u32(nlh, NFTA_SET_ID, htonl(id));
-	if (set->size != 0) {
-		nest = mnl_attr_nest_start(nlh, NFTA_SET_DESC);
-		mnl_attr_put_u32(nlh, NFTA_SET_DESC_SIZE, htonl(set->size));
-		mnl_attr_nest_end(nlh, nest);
-	}
 	fw_batch_done(b);
 }
 
 static void
-ranges_put(struct fw_batch *b, const struct fw_set_type *type, const struct prefix_set *set)
+element_put(struct nlmsghdr *nlh, const uint8_t *key, uint32_t len, uint32_t flags)
+{
+	struct nlattr *elem = mnl_attr_nest_start(nlh, NFTA_LIST_ELEM), *nest;
+
+	mnl_attr_put_u32(nlh, NFTA_SET_ELEM_FLAGS, htonl(flags));
+	nest = mnl_attr_nest_start(nlh, NFTA_SET_ELEM_KEY);
+	mnl_attr_put(nlh, NFTA_DATA_VALUE, len, key);
+	mnl_attr_nest_end(nlh, nest);
+	mnl_attr_nest_end(nlh, elem);
+}
+
+/* An attribute's length is 16 bits: so many ranges fit one message. */
+#define RANGES_PER_MESSAGE 500
+
+static void
+elements_put(struct fw_batch *b, const char *name, const struct prefix_set *set, uint32_t len)
 {
 	for (uint32_t i = 0; i < set->count;) {
+		struct nlmsghdr *nlh = fw_batch_msg(b, NFT_MSG_NEWSETELEM, NFPROTO_INET, NLM_F_CREATE);
 		struct nlattr *list;
-		struct nlmsghdr *nlh = fw_elements_begin(b, NFT_MSG_NEWSETELEM, type->name, &list);
 
-		for (uint32_t n = 0; n < FW_ELEMENTS_MAX && i < set->count; n++, i++) {
+		mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_TABLE, TABLE);
+		mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_SET, name);
+		list = mnl_attr_nest_start(nlh, NFTA_SET_ELEM_LIST_ELEMENTS);
+		for (uint32_t n = 0; n < RANGES_PER_MESSAGE && i < set->count; n++, i++) {
 			uint8_t end[16];
 
 			memcpy(end, set->range[i].hi, sizeof(end));
-			fw_element_put(nlh, set->range[i].lo, type->key_len, 0);
-			if (prefixes_next(end, type->key_len)) /* else it goes to the last address */
-				fw_element_put(nlh, end, type->key_len, NFT_SET_ELEM_INTERVAL_END);
+			element_put(nlh, set->range[i].lo, len, 0);
+			if (prefixes_next(end, len)) /* else it goes to the last address */
+				element_put(nlh, end, len, NFT_SET_ELEM_INTERVAL_END);
 		}
 		mnl_attr_nest_end(nlh, list);
 		fw_batch_done(b);
@@ -137,8 +146,8 @@ ranges_put(struct fw_batch *b, const struct fw_set_type *type, const struct pref
 }
 
 static void
-policy_put(struct fw_batch *b, const struct firewall *fw, uint32_t flags,
-    const struct firewall_policy *policy, const struct prefixes *dnp)
+policy_put(
+    struct fw_batch *b, uint32_t flags, const struct firewall_policy *policy, const struct prefixes *dnp)
 {
 	/* Create, delete, create: whatever was there is replaced whole, and at no
 	 * instant is there no policy. */
@@ -147,11 +156,10 @@ policy_put(struct fw_batch *b, const struct firewall *fw, uint32_t flags,
 	table_put(b, NFT_MSG_NEWTABLE, NFPROTO_INET, flags);
 	for (uint32_t i = 0; fw_counters[i] != NULL; i++)
 		counter_put(b, fw_counters[i]);
-	for (uint32_t i = 0; i < FW_SETS; i++)
-		set_put(b, &fw_sets[i], i + 1);
-	ranges_put(b, &fw_sets[FW_SET_DNP4], &dnp->ip4);
-	ranges_put(b, &fw_sets[FW_SET_DNP6], &dnp->ip6);
-	fw_addresses_put(fw->addresses, b);
+	set_put(b, "dnp4", 1, 7, 4); /* nft's numbers for ipv4_addr, ipv6_addr */
+	set_put(b, "dnp6", 2, 8, 16);
+	elements_put(b, "dnp4", &dnp->ip4, 4);
+	elements_put(b, "dnp6", &dnp->ip6, 16);
 	for (uint32_t i = 0; fw_chains[i] != NULL; i++)
 		chain_put(b, fw_chains[i]);
 	rules_put(b, policy);
@@ -162,7 +170,7 @@ policy_install(struct firewall *fw, const struct firewall_policy *policy, const 
     struct errbuf *reterr)
 {
 	static const uint32_t flags[] = { NFT_TABLE_F_OWNER | TABLE_F_PERSIST, 0 };
-	size_t cap = FW_BATCH_MIN + FW_ADDRESSES_BYTES + 96 * ((size_t)dnp->ip4.count + dnp->ip6.count);
+	size_t cap = FW_BATCH_MIN + 96 * ((size_t)dnp->ip4.count + dnp->ip6.count);
 	int rc = -EINVAL;
 
 	for (uint32_t i = 0; i < 2; i++) {
@@ -170,7 +178,7 @@ policy_install(struct firewall *fw, const struct firewall_policy *policy, const 
 
 		if (fw_batch_init(&b, cap, &fw->seq) != 0)
 			return errbuf_set(reterr, -ENOMEM, "out of memory for the packet policy");
-		policy_put(&b, fw, flags[i], policy, dnp);
+		policy_put(&b, flags[i], policy, dnp);
 		rc = fw_batch_commit(&b, fw->nl);
 		fw_batch_fini(&b);
 		fw->table_flags = flags[i];
@@ -185,7 +193,7 @@ policy_install(struct firewall *fw, const struct firewall_policy *policy, const 
 		    "(systemctl stop vantage-privd, or end the other command)");
 	if (rc != 0)
 		return errbuf_set(reterr, rc,
-		    "cannot install the packet policy: %s (needs nftables with "
+		    "cannot install the packet policy: %s (needs nftables with fib, "
 		    "limit and counter objects, and CAP_NET_ADMIN)",
 		    strerror(-rc));
 	return 0;
@@ -330,18 +338,10 @@ firewall_init(struct firewall *fw, const struct firewall_policy *policy, const s
 	memset(fw, 0, sizeof(*fw));
 	fw->nl = netlink_open(NETLINK_NETFILTER, 0, 0, &fw->portid);
 	fw->events = netlink_open(NETLINK_NETFILTER, 0, NFNLGRP_NFTABLES, &ignored);
-	fw->links =
-	    netlink_open(NETLINK_ROUTE, RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR, 0, &ignored);
-	fw->route = netlink_open(NETLINK_ROUTE, 0, 0, &ignored);
-	if (fw->nl < 0 || fw->events < 0 || fw->links < 0 || fw->route < 0)
+	fw->links = netlink_open(NETLINK_ROUTE, RTMGRP_LINK, 0, &ignored);
+	if (fw->nl < 0 || fw->events < 0 || fw->links < 0)
 		return errbuf_set(reterr, -EPERM, "cannot talk to the kernel's packet filter (nf_tables)");
-	fw->addresses = malloc(sizeof(*fw->addresses)); /* for good: there is no heap later */
-	if (fw->addresses == NULL)
-		return errbuf_set(reterr, -ENOMEM, "out of memory for this host's addresses");
-	/* What changes from here on is waiting in .links. */
-	rc = fw_addresses_read(fw->addresses, fw->route, &fw->seq, reterr);
-	if (rc == 0)
-		rc = policy_install(fw, policy, dnp, reterr);
+	rc = policy_install(fw, policy, dnp, reterr);
 	if (rc != 0)
 		return rc;
 	fw->egress = egress_install(fw, policy) == 0;
@@ -415,28 +415,24 @@ int
 firewall_on_links(struct firewall *fw, struct errbuf *reterr)
 {
 	uint8_t buf[32768];
-	bool addresses = false;
 	ssize_t n;
 	int rc = 0;
 
 	while ((n = recv(fw->links, buf, sizeof(buf), MSG_DONTWAIT)) > 0) {
 		const struct nlmsghdr *nlh = (const struct nlmsghdr *)(const void *)buf;
 
-		for (int left = (int)n; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
-			addresses = addresses || fw_addresses_event(nlh);
-			rc = fw->egress ? link_cover(fw, nlh) : 0;
+		for (int left = (int)n; fw->egress && mnl_nlmsg_ok(nlh, left);
+		     nlh = mnl_nlmsg_next(nlh, &left)) {
+			rc = link_cover(fw, nlh);
 			/* It went as fast as it came: nothing to cover. */
 			/* Or, on older kernels, a new name for what is covered. */
 			if (rc != 0 && rc != -ENOENT && rc != -ENODEV && rc != -EEXIST)
 				return errbuf_set(reterr, rc, "cannot cover interface: %s", strerror(-rc));
 		}
 	}
-	if (n < 0 && errno == ENOBUFS)
-		return errbuf_set(
-		    reterr, -ENOBUFS, "too many link and address changes to keep the packet policy current");
-	/* However many events: the list as it is now, once. An address that two
-	 * interfaces have is still on it when one of them lost it. */
-	return addresses ? fw_addresses_renew(fw->addresses, fw->route, fw->nl, &fw->seq, reterr) : 0;
+	if (n < 0 && errno == ENOBUFS && fw->egress)
+		return errbuf_set(reterr, -ENOBUFS, "too many link changes to cover every interface");
+	return 0;
 }
 
 void

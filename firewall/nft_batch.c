@@ -1,17 +1,13 @@
 #include "firewall/nft_batch.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <libnftnl/common.h>
-#include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-
-#include "firewall/rules.h"
 
 void
 fw_batch_init_fixed(struct fw_batch *b, uint8_t *bytes, size_t cap, uint32_t *seq)
@@ -61,31 +57,6 @@ void
 fw_batch_done(struct fw_batch *b)
 {
 	b->len += NLMSG_ALIGN(b->open->nlmsg_len);
-}
-
-struct nlmsghdr *
-fw_elements_begin(struct fw_batch *b, uint16_t type, const char *set, struct nlattr **ret_list)
-{
-	struct nlmsghdr *nlh =
-	    fw_batch_msg(b, type, NFPROTO_INET, type == NFT_MSG_NEWSETELEM ? NLM_F_CREATE : 0);
-
-	mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_TABLE, FW_TABLE);
-	mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_SET, set);
-	if (ret_list != NULL)
-		*ret_list = mnl_attr_nest_start(nlh, NFTA_SET_ELEM_LIST_ELEMENTS);
-	return nlh;
-}
-
-void
-fw_element_put(struct nlmsghdr *nlh, const uint8_t *key, uint32_t len, uint32_t flags)
-{
-	struct nlattr *elem = mnl_attr_nest_start(nlh, NFTA_LIST_ELEM), *nest;
-
-	mnl_attr_put_u32(nlh, NFTA_SET_ELEM_FLAGS, htonl(flags));
-	nest = mnl_attr_nest_start(nlh, NFTA_SET_ELEM_KEY);
-	mnl_attr_put(nlh, NFTA_DATA_VALUE, len, key);
-	mnl_attr_nest_end(nlh, nest);
-	mnl_attr_nest_end(nlh, elem);
 }
 
 int

@@ -5,7 +5,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct nlattr;
 struct nlmsghdr;
 
 /*
@@ -31,15 +30,6 @@ void fw_batch_fini(struct fw_batch *);
 
 struct nlmsghdr *fw_batch_msg(struct fw_batch *, uint16_t type, int family, int flags);
 void fw_batch_done(struct fw_batch *);
-
-/* A message about elements of one of our sets, and its list of them, to be
- * filled by fw_element_put and ended; without a list (NULL) it means all. */
-struct nlmsghdr *fw_elements_begin(
-    struct fw_batch *, uint16_t type, const char *set, struct nlattr **ret_list);
-void fw_element_put(struct nlmsghdr *, const uint8_t *key, uint32_t len, uint32_t flags);
-
-/* An attribute's length is 16 bits: so many ranges fit one message. */
-#define FW_ELEMENTS_MAX 500
 
 /* Ends the batch; then its bytes may be kept and sent more than once. */
 int fw_batch_close(struct fw_batch *);

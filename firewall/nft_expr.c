@@ -43,6 +43,14 @@ load_payload(struct nftnl_rule *rule, const struct fw_test *t, uint32_t base)
 }
 
 static void
+load_fib(struct nftnl_rule *rule, const struct fw_test *t, uint32_t which)
+{
+	(void)t;
+	(void)EXPR(rule, "fib", { NFTNL_EXPR_FIB_DREG, NFT_REG_1 }, { NFTNL_EXPR_FIB_FLAGS, which },
+	    { NFTNL_EXPR_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE });
+}
+
+static void
 load_exthdr(struct nftnl_rule *rule, const struct fw_test *t, uint32_t op)
 {
 	bool bytes = t->load == FW_FRAG6;
@@ -54,13 +62,14 @@ load_exthdr(struct nftnl_rule *rule, const struct fw_test *t, uint32_t op)
 	nftnl_expr_set_u8(e, NFTNL_EXPR_EXTHDR_TYPE, (uint8_t)(bytes ? IPPROTO_FRAGMENT : t->off));
 }
 
-/* No more than pps. The worker paces to the same number by a clock of its own: a
+/* More than pps. The worker paces to the same number by a clock of its own: a
  * twentieth is left between, so that drift is no loss. The burst is 20 ms worth,
  * and one send batch however low the rate. */
 static void
-load_within(struct nftnl_rule *rule, const struct fw_test *t, uint32_t pps)
+load_over(struct nftnl_rule *rule, const struct fw_test *t, uint32_t pps)
 {
-	struct nftnl_expr *e = EXPR(rule, "limit", { NFTNL_EXPR_LIMIT_BURST, pps / 50 + 64 });
+	struct nftnl_expr *e = EXPR(rule, "limit", { NFTNL_EXPR_LIMIT_BURST, pps / 50 + 64 },
+	    { NFTNL_EXPR_LIMIT_FLAGS, NFT_LIMIT_F_INV });
 
 	(void)t;
 	nftnl_expr_set_u32(e, NFTNL_EXPR_LIMIT_TYPE, NFT_LIMIT_PKTS);
@@ -78,6 +87,8 @@ static const struct {
 	[FW_OIF] = { load_meta, NFT_META_OIF },
 	[FW_NET] = { load_payload, NFT_PAYLOAD_NETWORK_HEADER },
 	[FW_TH] = { load_payload, NFT_PAYLOAD_TRANSPORT_HEADER },
+	[FW_FIB_SADDR] = { load_fib, NFTA_FIB_F_SADDR },
+	[FW_FIB_DADDR] = { load_fib, NFTA_FIB_F_DADDR },
 	[FW_OPT4] = { load_exthdr, NFT_EXTHDR_OP_IPV4 },
 	[FW_EXT6] = { load_exthdr, NFT_EXTHDR_OP_IPV6 },
 	[FW_FRAG6] = { load_exthdr, NFT_EXTHDR_OP_IPV6 },
@@ -127,8 +138,8 @@ expr_test(struct nftnl_rule *rule, const struct fw_test *t, const struct firewal
 {
 	uint32_t value = t->value;
 
-	if (t->load == FW_WITHIN) {
-		load_within(rule, t, policy->max_pps);
+	if (t->load == FW_OVER) {
+		load_over(rule, t, policy->max_pps);
 		return;
 	}
 	if (t->load == FW_MARK && t->mask == 0xff000000)
@@ -136,7 +147,7 @@ expr_test(struct nftnl_rule *rule, const struct fw_test *t, const struct firewal
 	loads[t->load].load(rule, t, loads[t->load].what);
 	if (t->cmp == FW_IN)
 		nftnl_expr_set_str(EXPR(rule, "lookup", { NFTNL_EXPR_LOOKUP_SREG, NFT_REG_1 }),
-		    NFTNL_EXPR_LOOKUP_SET, fw_sets[value].name);
+		    NFTNL_EXPR_LOOKUP_SET, value == 4 ? "dnp4" : "dnp6");
 	else
 		expr_compare(rule, t, value);
 }

@@ -2,9 +2,9 @@
 
 #include <arpa/inet.h>
 #include <linux/netfilter.h>
+#include <linux/rtnetlink.h>
 #include <stddef.h>
 
-#include "firewall/addresses.h"
 #include "firewall/firewall.h"
 
 /* clang-format off: a rule a line */
@@ -36,6 +36,14 @@
 	{                                                                                                    \
 		FW_NFPROTO, 0, 1, 0, FW_EQ, v                                                                \
 	}
+#define SADDR(c, v)                                                                                          \
+	{                                                                                                    \
+		FW_FIB_SADDR, 0, 4, 0, c, v                                                                  \
+	}
+#define DADDR(c, v)                                                                                          \
+	{                                                                                                    \
+		FW_FIB_DADDR, 0, 4, 0, c, v                                                                  \
+	}
 #define HAS(kind, type)                                                                                      \
 	{                                                                                                    \
 		kind, type, 1, 0, FW_EQ, 1                                                                   \
@@ -46,19 +54,8 @@
 	}
 #define DROP(reason) FW_DROP, reason
 
-/* A flush and what replaces it are in one transaction, and count together. */
-#define TWICE(n) (2 * (n))
-
-const struct fw_set_type fw_sets[FW_SETS] = {
-	[FW_SET_DNP4] = { "dnp4", 4, 0 },
-	[FW_SET_DNP6] = { "dnp6", 16, 0 },
-	[FW_SET_OWN4] = { "own4", 4, TWICE(FW_OWN_MAX) },
-	[FW_SET_OWN6] = { "own6", 16, TWICE(FW_OWN_MAX) },
-	[FW_SET_CAST4] = { "cast4", 4, TWICE(FW_CAST_MAX) },
-};
-
 /* The first is the hook; what carries our mark never comes back from vx. */
-const char *const fw_chains[] = { "out", "vx", "v4", "opts", "proto4", "v6", "proto6", "ok", NULL };
+const char *const fw_chains[] = { "out", "vx", "v4", "opts", "icmp4", "v6", "icmp6", "ok", NULL };
 
 const char *const fw_counters[] = { "kind", "header", "fragment", "route", "dnp", "group", "source",
 	"protocol", "local", "rate", NULL };
@@ -67,25 +64,26 @@ const struct fw_rule fw_rules[] = {
 	/* The top byte is filled in from the configuration (FW_MARK alone). */
 	{ "out", { MARK(0xff000000, FW_EQ, 0) }, FW_GOTO, "vx" },
 
-	{ "vx", { MARK(0x00ff0000, FW_EQ, MARK_KIND_TX), NF(NFPROTO_IPV4) }, FW_GOTO, "v4" },
-	{ "vx", { MARK(0x00ff0000, FW_EQ, MARK_KIND_TX), NF(NFPROTO_IPV6) }, FW_GOTO, "v6" },
+	{ "vx", { MARK(0x00ff0000, FW_NE, MARK_KIND_TX) }, DROP("kind") },
+	{ "vx", { NF(NFPROTO_IPV4) }, FW_GOTO, "v4" },
+	{ "vx", { NF(NFPROTO_IPV6) }, FW_GOTO, "v6" },
 	{ "vx", { { 0 } }, DROP("kind") },
 
 	/* RFC 791. Only packets with options pay for a look at them. Crafted
 	 * fragments hide what the rest of the rules judge. */
 	{ "v4", { NET(0, 1, 0, FW_NE, 0x45) }, FW_JUMP, "opts" },
 	{ "v4", { NET(6, 2, 0x3fff, FW_NE, 0) }, DROP("fragment") },
-	{ "v4", { IN(FW_SET_DNP4, 16, 4) }, DROP("dnp") },
+	{ "v4", { IN(4, 16, 4) }, DROP("dnp") },
 	{ "v4", { NET(16, 1, 0, FW_GE, 224) }, DROP("group") }, /* RFC 1112, and limited broadcast */
-	{ "v4", { IN(FW_SET_CAST4, 16, 4) }, DROP("group") },
-	{ "v4", { IN(FW_SET_OWN4, 12, 4) }, FW_GOTO, "proto4" },
+	{ "v4", { DADDR(FW_EQ, RTN_BROADCAST) }, DROP("group") },
+	{ "v4", { SADDR(FW_NE, RTN_LOCAL) }, DROP("source"), FW_UNLESS_SPOOF },
 	/* RFC 1122 section 3.2.1.3: 127/8 is local to the kernel, and must not
 	 * be seen outside a host. */
 	{ "v4", { NET(12, 1, 0, FW_EQ, 127), OIF(FW_NE, LO) }, DROP("source") },
-	{ "v4", { IN(FW_SET_CAST4, 12, 4) }, DROP("source"), FW_UNLESS_SPOOF },
-	{ "v4", { NET(12, 1, 0, FW_EQ, 127) }, FW_GOTO, "proto4" },
-	{ "v4", { { 0 } }, DROP("source"), FW_UNLESS_SPOOF },
-	{ "v4", { { 0 } }, FW_GOTO, "proto4", FW_IF_SPOOF },
+	{ "v4", { L4(FW_EQ, IPPROTO_TCP) }, FW_GOTO, "ok" },
+	{ "v4", { L4(FW_EQ, IPPROTO_UDP) }, FW_GOTO, "ok" },
+	{ "v4", { L4(FW_EQ, IPPROTO_ICMP) }, FW_GOTO, "icmp4" },
+	{ "v4", { { 0 } }, DROP("protocol") }, /* tunnels would carry what is refused here */
 
 	{ "opts", { NET(0, 1, 0xf0, FW_NE, 0x40) }, DROP("header") },
 	{ "opts", { NET(0, 1, 0x0f, FW_LT, 5) }, DROP("header") },
@@ -93,41 +91,37 @@ const struct fw_rule fw_rules[] = {
 	{ "opts", { HAS(FW_OPT4, OPT_LSRR) }, DROP("route") },
 	{ "opts", { HAS(FW_OPT4, OPT_SSRR) }, DROP("route") },
 
-	/* What is sent most first. RFC 792: requests, and "fragmentation needed"
-	 * for the pseudo MTU. */
-	{ "proto4", { L4(FW_EQ, IPPROTO_ICMP), TH(0, 1, FW_EQ, 8) }, FW_GOTO, "ok" },
-	{ "proto4", { L4(FW_EQ, IPPROTO_UDP) }, FW_GOTO, "ok" },
-	{ "proto4", { L4(FW_EQ, IPPROTO_TCP) }, FW_GOTO, "ok" },
-	{ "proto4", { L4(FW_EQ, IPPROTO_ICMP), TH(0, 1, FW_EQ, 13) }, FW_GOTO, "ok" },
-	{ "proto4", { L4(FW_EQ, IPPROTO_ICMP), TH(0, 2, FW_EQ, 0x0304) }, FW_GOTO, "ok" },
-	{ "proto4", { { 0 } }, DROP("protocol") }, /* tunnels would carry what is refused here */
+	/* RFC 792: requests, and "fragmentation needed" for the pseudo MTU. */
+	{ "icmp4", { TH(0, 1, FW_EQ, 8) }, FW_GOTO, "ok" },
+	{ "icmp4", { TH(0, 1, FW_EQ, 13) }, FW_GOTO, "ok" },
+	{ "icmp4", { TH(0, 2, FW_EQ, 0x0304) }, FW_GOTO, "ok" },
+	{ "icmp4", { { 0 } }, DROP("protocol") },
 
 	/* RFC 8200. A fragment header is allowed: the final protocol is found
 	 * behind it, and a truncated chain of headers has none. */
 	{ "v6", { NET(0, 1, 0xf0, FW_NE, 0x60) }, DROP("header") },
 	{ "v6", { HAS(FW_EXT6, IPPROTO_ROUTING) }, DROP("route") },
-	{ "v6", { IN(FW_SET_DNP6, 24, 16) }, DROP("dnp") },
+	{ "v6", { IN(6, 24, 16) }, DROP("dnp") },
 	{ "v6", { NET(24, 1, 0, FW_EQ, 0xff) }, DROP("group") },
-	{ "v6", { IN(FW_SET_OWN6, 8, 16) }, FW_GOTO, "proto6" },
+	{ "v6", { SADDR(FW_NE, RTN_LOCAL) }, DROP("source"), FW_UNLESS_SPOOF },
 	/* RFC 4291 section 2.5: ::1, :: and mapped addresses stay inside. */
 	{ "v6", { NET(8, 8, 0, FW_EQ, 0), OIF(FW_NE, LO) }, DROP("source") },
-	{ "v6", { NET(8, 8, 0, FW_EQ, 0), NET(16, 8, 0, FW_EQ, 1) }, FW_GOTO, "proto6" },
-	{ "v6", { { 0 } }, DROP("source"), FW_UNLESS_SPOOF },
-	{ "v6", { { 0 } }, FW_GOTO, "proto6", FW_IF_SPOOF },
+	{ "v6", { L4(FW_EQ, IPPROTO_TCP) }, FW_GOTO, "ok" },
+	{ "v6", { L4(FW_EQ, IPPROTO_UDP) }, FW_GOTO, "ok" },
+	{ "v6", { L4(FW_EQ, IPPROTO_ICMPV6) }, FW_GOTO, "icmp6" },
+	{ "v6", { { 0 } }, DROP("protocol") },
 
 	/* RFC 4443: echo request and "packet too big". A later fragment has no
-	 * type, and passes: what the kernel would load as one is another byte. */
-	{ "proto6", { L4(FW_EQ, IPPROTO_ICMPV6), TH(0, 1, FW_EQ, 128) }, FW_GOTO, "ok" },
-	{ "proto6", { L4(FW_EQ, IPPROTO_UDP) }, FW_GOTO, "ok" },
-	{ "proto6", { L4(FW_EQ, IPPROTO_TCP) }, FW_GOTO, "ok" },
-	{ "proto6", { L4(FW_EQ, IPPROTO_ICMPV6), { FW_FRAG6, 2, 2, 0xfff8, FW_NE, 0 } }, FW_GOTO, "ok" },
-	{ "proto6", { L4(FW_EQ, IPPROTO_ICMPV6), TH(0, 1, FW_EQ, 2) }, FW_GOTO, "ok" },
-	{ "proto6", { { 0 } }, DROP("protocol") },
+	 * type; what the kernel would load as one is another byte. */
+	{ "icmp6", { { FW_FRAG6, 2, 2, 0xfff8, FW_NE, 0 } }, FW_GOTO, "ok" },
+	{ "icmp6", { TH(0, 1, FW_EQ, 128) }, FW_GOTO, "ok" },
+	{ "icmp6", { TH(0, 1, FW_EQ, 2) }, FW_GOTO, "ok" },
+	{ "icmp6", { { 0 } }, DROP("protocol") },
 
 	{ "ok", { OIF(FW_EQ, LO) }, DROP("local"), FW_UNLESS_LOCAL },
-	/* Last, so that a refused packet costs nobody's share. What passes is not
-	 * counted: a sixth of a microsecond for what the worker knows. */
-	{ "ok", { { FW_WITHIN } }, FW_ACCEPT, NULL },
-	{ "ok", { { 0 } }, DROP("rate") },
+	/* Last, so that a refused packet costs nobody's share. */
+	{ "ok", { { FW_OVER } }, DROP("rate") },
+	/* Not counted: a sixth of a microsecond for what the worker knows. */
+	{ "ok", { { 0 } }, FW_ACCEPT, NULL },
 	{ 0 },
 };

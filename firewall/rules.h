@@ -17,19 +17,11 @@ enum fw_load {
 	FW_NET,       /* bytes of the network header */
 	FW_TH,        /* bytes of the transport header; no match where there is none */
 	FW_FRAG6,     /* bytes of the fragment header; the same */
-	FW_OPT4,   /* an IPv4 option is there (1) */
-	FW_EXT6,   /* an IPv6 extension header is there (1) */
-	FW_WITHIN, /* no more than max-pps; no comparison */
-};
-
-/* Prefixes not to be probed; this host's own addresses, 127/8 and ::/64 left
- * out; its broadcast addresses. */
-enum fw_set { FW_SET_DNP4, FW_SET_DNP6, FW_SET_OWN4, FW_SET_OWN6, FW_SET_CAST4, FW_SETS };
-
-struct fw_set_type {
-	const char *name;
-	uint32_t key_len;
-	uint32_t size; /* of a hash set; 0: ranges, any number */
+	FW_FIB_SADDR, /* what kind of address the source is to this host */
+	FW_FIB_DADDR,
+	FW_OPT4, /* an IPv4 option is there (1) */
+	FW_EXT6, /* an IPv6 extension header is there (1) */
+	FW_OVER, /* more than max-pps; no comparison */
 };
 
 enum fw_cmp { FW_EQ, FW_NE, FW_LT, FW_GE, FW_IN };
@@ -40,12 +32,12 @@ struct fw_test {
 	uint32_t len;
 	uint32_t mask; /* 0: none */
 	enum fw_cmp cmp;
-	uint32_t value; /* FW_IN: enum fw_set */
+	uint32_t value; /* FW_IN: 4 or 6, which do-not-probe set */
 };
 
 enum fw_verdict { FW_DROP, FW_ACCEPT, FW_GOTO, FW_JUMP };
 
-enum fw_unless { FW_ALWAYS = 0, FW_UNLESS_SPOOF, FW_IF_SPOOF, FW_UNLESS_LOCAL };
+enum fw_unless { FW_ALWAYS = 0, FW_UNLESS_SPOOF, FW_UNLESS_LOCAL };
 
 struct fw_rule {
 	const char *chain;
@@ -65,7 +57,6 @@ struct nftnl_rule *fw_rule_new(const struct fw_rule *, const struct firewall_pol
 
 /* Ended by a rule without a chain; the same for the lists of names. */
 extern const struct fw_rule fw_rules[];
-extern const struct fw_set_type fw_sets[FW_SETS];
 extern const char *const fw_chains[];
 extern const char *const fw_counters[];
 

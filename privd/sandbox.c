@@ -26,10 +26,8 @@ static const struct sc_rule rules[] = {
 	SC_ALLOW(restart_syscall, "poll, after a stop and continue"),
 	SC_ALLOW(recvmsg, "pp_io.c: a request"),
 	SC_ALLOW(sendmsg, "pp_io.c: an answer and its descriptor"),
-	SC_ALLOW(
-	    recvfrom, "firewall/: ruleset, link and address events, the list of addresses, acknowledgements"),
-	SC_ALLOW(sendto,
-	    "firewall/: ask for the addresses and renew their sets, cover an interface, remove the tables"),
+	SC_ALLOW(recvfrom, "firewall/nft.c: ruleset and link events, acknowledgements"),
+	SC_ALLOW(sendto, "firewall/nft_batch.c: cover a new interface, remove the tables"),
 	SC_ALLOW(accept4, "loop.c: the worker, where systemd made the socket"),
 	SC_ALLOW_IF(getsockopt, "loop.c: who the worker is", SC_ARG(1, SOL_SOCKET), SC_ARG(2, SO_PEERCRED)),
 	SC_ALLOW(pidfd_open, "loop.c: to learn of the worker's end"),
