@@ -243,9 +243,8 @@ watch_all(struct loop *l, const struct loop_fds *fds)
 	if ((rc = watch(l, &l->ring, fds->ring, on_ring)) != 0 ||
 	    (rc = watch(l, &l->timer, l->timerfd, on_timer)) != 0 ||
 	    (rc = watch(l, &l->routes, fds->route, on_routes)) != 0 ||
-	    (rc = watch_privd(l, fds->privd)) != 0 ||
-	    (rc = uv_check_init(&l->uv, &l->after)) != 0 || (rc = uv_check_start(&l->after, on_after)) != 0 ||
-	    (rc = uv_idle_init(&l->uv, &l->again)) != 0 ||
+	    (rc = watch_privd(l, fds->privd)) != 0 || (rc = uv_check_init(&l->uv, &l->after)) != 0 ||
+	    (rc = uv_check_start(&l->after, on_after)) != 0 || (rc = uv_idle_init(&l->uv, &l->again)) != 0 ||
 	    (rc = uv_signal_init(&l->uv, &l->sigterm)) != 0 ||
 	    (rc = uv_signal_start(&l->sigterm, on_signal, SIGTERM)) != 0 ||
 	    (rc = uv_signal_init(&l->uv, &l->sigint)) != 0)

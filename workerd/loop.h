@@ -19,7 +19,7 @@
  */
 struct loop {
 	uv_loop_t uv;
-	uv_poll_t ring;	  /* readable: frames */
+	uv_poll_t ring;   /* readable: frames */
 	uv_poll_t timer;  /* readable: the engine wants to run */
 	uv_poll_t routes; /* readable: routes have changed */
 	uv_poll_t privd;  /* readable: privd has gone, nothing else ever comes */
@@ -33,9 +33,9 @@ struct loop {
 	bool dense;   /* awake so often that the ring is read without being watched */
 	bool privd_gone;
 	uint32_t random_left;
-	uint32_t random[64]; /* at most 256 bytes come whole, getrandom(2) */
+	uint32_t random[64];            /* at most 256 bytes come whole, getrandom(2) */
 	void (*on_stop)(struct loop *); /* a signal, or privd's end */
-	void *user;	  /* main's */
+	void *user;                     /* main's */
 	struct rx rx;
 	struct tx tx;
 	struct ports ports;

@@ -152,8 +152,10 @@ engine_pps(const struct worker *w)
 static int
 setup_loop(struct worker *w, struct errbuf *err)
 {
-	struct engine_config cfg = { .pps = engine_pps(w), .window = w->opt.conf.window,
-		.hold_s = w->opt.conf.hold_s, .nameserver = w->opt.nameserver };
+	struct engine_config cfg = { .pps = engine_pps(w),
+		.window = w->opt.conf.window,
+		.hold_s = w->opt.conf.hold_s,
+		.nameserver = w->opt.nameserver };
 	struct loop_fds fds;
 	int rc;
 
@@ -196,10 +198,20 @@ setup_clients(struct worker *w, struct errbuf *err)
 static int
 setup_ctl(struct worker *w, struct errbuf *err)
 {
-	struct ctl_config cfg = { .types = meas_types, .version = VANTAGE_VERSION, .hostname = w->hostname,
-		.monitor = w->opt.monitor, .command = w->opt.command, .pid = getpid(), .uid = getuid(), .slices = w->slices,
-		.wake = on_wake, .ring_drops = ring_drops, .client_done = on_client_done, .stop = on_shutdown,
-		.data = &w->data, .ctx = w };
+	struct ctl_config cfg = { .types = meas_types,
+		.version = VANTAGE_VERSION,
+		.hostname = w->hostname,
+		.monitor = w->opt.monitor,
+		.command = w->opt.command,
+		.pid = getpid(),
+		.uid = getuid(),
+		.slices = w->slices,
+		.wake = on_wake,
+		.ring_drops = ring_drops,
+		.client_done = on_client_done,
+		.stop = on_shutdown,
+		.data = &w->data,
+		.ctx = w };
 
 	(void)gethostname(w->hostname, sizeof(w->hostname) - 1);
 	w->ctl = ctl_new(&w->loop.uv, &cfg, w->loop.engine);
@@ -211,8 +223,10 @@ setup_ctl(struct worker *w, struct errbuf *err)
 static int
 run(struct worker *w)
 {
-	struct sandbox_config box = { .user = w->opt.conf.user, .group = w->opt.conf.group,
-		.root_dir = w->opt.root_dir, .data_fd = -1 };
+	struct sandbox_config box = { .user = w->opt.conf.user,
+		.group = w->opt.conf.group,
+		.root_dir = w->opt.root_dir,
+		.data_fd = -1 };
 	struct errbuf err = { "" };
 	int rc;
 

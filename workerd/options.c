@@ -97,7 +97,8 @@ take(struct options *o, struct overrides *over, int opt, const char *arg, struct
 		o->print_help = true;
 		return 0;
 	default:
-		return errbuf_set(err, -EINVAL, "unknown option or missing value; see vantage-workerd --help");
+		return errbuf_set(
+		    err, -EINVAL, "unknown option or missing value; see vantage-workerd --help");
 	}
 }
 

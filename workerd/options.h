@@ -10,9 +10,9 @@
 /* What the worker is told at its start: configuration file, then command line. */
 struct options {
 	struct conf conf;
-	const char *conf_path; /* NULL: the default, which may be missing */
+	const char *conf_path;  /* NULL: the default, which may be missing */
 	const char *privd_path; /* NULL: privd gave us its channel on descriptor 3 */
-	const char *root_dir;  /* becomes the root directory; NULL: an empty, deleted one */
+	const char *root_dir;   /* becomes the root directory; NULL: an empty, deleted one */
 	const char *monitor;
 	const char *command;
 	struct addr nameserver;

@@ -53,8 +53,9 @@ static const struct sc_rule rules[] = {
 	GETSOCKOPT(SOL_SOCKET, SO_ERROR, "libuv: what became of a stream"),
 	GETSOCKOPT(SOL_SOCKET, SO_TYPE, "libuv: what a descriptor is"),
 	GETSOCKOPT(SOL_PACKET, PACKET_STATISTICS, "probe: packets that the ring lost"),
-	SC_ALLOW(openat2, "out/dir.c: files of the data directory; its arguments lie in memory where no filter "
-			  "looks: the root directory and Landlock hold it"),
+	SC_ALLOW(openat2,
+	    "out/dir.c: files of the data directory; its arguments lie in memory where no filter "
+	    "looks: the root directory and Landlock hold it"),
 	SC_ALLOW(statx, "out/dir.c: is it a regular file, and which"),
 	SC_ALLOW(ftruncate, "out/outfile.c: a damaged tail goes, and what a full disk took of a record"),
 	SC_ALLOW(lseek, "where a list or a state file goes on"),
@@ -175,11 +176,12 @@ landlock_allow(int ruleset, int data_fd, uint64_t handled)
 {
 	struct landlock_path_beneath_attr beneath = { .parent_fd = data_fd,
 		.allowed_access = handled & (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |
-				      LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_TRUNCATE) };
+						LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_TRUNCATE) };
 
 	if (data_fd < 0)
 		return 0;
-	return syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) < 0 ? -errno : 0;
+	return syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) < 0 ? -errno
+												    : 0;
 }
 
 /* A ruleset over all the rights that this kernel knows, empty but for the data

@@ -436,10 +436,11 @@ next_wake(const struct engine *e, bool more)
 static void
 task_fetch(const struct wheel_node *n)
 {
-	const char *t = (const char *)n - offsetof(struct task, timer);
+	const char *t;
 
 	if (n == NULL)
 		return;
+	t = (const char *)n - offsetof(struct task, timer);
 	for (size_t off = 0; off < sizeof(struct task) + 128; off += 64)
 		__builtin_prefetch(t + off);
 }
