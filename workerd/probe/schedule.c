@@ -429,6 +429,10 @@ next_wake(const struct engine *e, bool more)
 
 		slot = own > slot ? own : slot;
 	}
+	/* Deadlines inside a group wait for its end: a wake-up of their own
+	 * would cost more than the probe that they end. */
+	if (when < e->pace.group)
+		when = e->pace.group;
 	return slot < when ? slot : when;
 }
 
