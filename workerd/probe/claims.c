@@ -46,8 +46,12 @@ claim_take(struct engine *e, struct task *t, struct claim_node *n, struct task *
 	rc = claim_hold(e, &n->claim);
 	if (rc != 0)
 		return rc;
+	rc = match_add(&e->match, n);
+	if (rc != 0) {
+		e->io.port_release(e->io.ctx, n->claim.proto, n->claim.local_port);
+		return rc;
+	}
 	n->task = t;
-	match_add(&e->match, n);
 	return 0;
 }
 
@@ -149,10 +153,15 @@ task_claim(struct task *t, const struct claim *c)
 		return -ENOMEM;
 	}
 	n->claim = *c;
+	rc = match_add(&e->match, n);
+	if (rc != 0) {
+		n->claim = (struct claim){ .proto = 0 }; /* spare again */
+		e->io.port_release(e->io.ctx, c->proto, c->local_port);
+		return rc;
+	}
 	n->task = t;
 	n->chosen =
 	    e->chosen_until != NULL && e->chosen_until[proto_class(c->proto)][c->local_port] == UINT32_MAX;
-	match_add(&e->match, n);
 	return 0;
 }
 

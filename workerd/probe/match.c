@@ -6,27 +6,38 @@
 
 #define MATCH_FIRST 1024
 
+/* One place of the table. The tag is the whole hash of the claim's key, so that
+ * a claim's own memory, long cold, is only touched when it is the one. */
+struct match_slot {
+	uint64_t tag;
+	struct claim_node *node; /* NULL: free */
+};
+
 int
 match_init(struct match *m, uint64_t seed)
 {
 	*m = (struct match){ .mask = MATCH_FIRST - 1, .seed = seed };
-	m->bucket = calloc(MATCH_FIRST, sizeof(struct claim_node *));
-	return m->bucket == NULL ? -ENOMEM : 0;
+	m->slot = calloc(MATCH_FIRST, sizeof(*m->slot));
+	return m->slot == NULL ? -ENOMEM : 0;
 }
 
 void
 match_fini(struct match *m)
 {
-	free(m->bucket);
-	m->bucket = NULL;
+	free(m->slot);
+	m->slot = NULL;
 }
 
-static struct claim_node **
-bucket_of(const struct match *m, const struct addr *remote, uint8_t proto, uint16_t local_port)
+static uint64_t
+tag_of(const struct match *m, const struct addr *remote, uint8_t proto, uint16_t local_port)
 {
-	uint64_t seed = m->seed + ((uint64_t)proto << 16 | local_port) * 0x9e3779b97f4a7c15ULL;
+	return addr_hash(remote, m->seed + ((uint64_t)proto << 16 | local_port) * 0x9e3779b97f4a7c15ULL);
+}
 
-	return &m->bucket[addr_hash(remote, seed) & m->mask];
+static uint64_t
+tag_of_claim(const struct match *m, const struct claim *c)
+{
+	return tag_of(m, &c->remote, c->proto, c->local_port);
 }
 
 static bool
@@ -35,69 +46,92 @@ same_key(const struct claim *c, const struct addr *remote, uint8_t proto, uint16
 	return c->local_port == local_port && c->proto == proto && addr_equal(&c->remote, remote);
 }
 
+static bool
+overlaps(const struct claim *a, const struct claim *b)
+{
+	return same_key(a, &b->remote, b->proto, b->local_port) && a->remote_lo <= b->remote_hi &&
+	       b->remote_lo <= a->remote_hi;
+}
+
 struct task *
 match_conflict(const struct match *m, const struct claim *c)
 {
-	const struct claim_node *n = *bucket_of(m, &c->remote, c->proto, c->local_port);
+	uint64_t tag = tag_of_claim(m, c);
 
-	for (; n != NULL; n = n->next) {
-		if (same_key(&n->claim, &c->remote, c->proto, c->local_port) &&
-		    n->claim.remote_lo <= c->remote_hi && c->remote_lo <= n->claim.remote_hi)
-			return n->task;
+	for (uint64_t i = tag & m->mask; m->slot[i].node != NULL; i = (i + 1) & m->mask) {
+		if (m->slot[i].tag == tag && overlaps(&m->slot[i].node->claim, c))
+			return m->slot[i].node->task;
 	}
 	return NULL;
 }
 
 static void
-link_node(struct match *m, struct claim_node *n)
+place(struct match *m, const struct match_slot *what)
 {
-	struct claim_node **b = bucket_of(m, &n->claim.remote, n->claim.proto, n->claim.local_port);
+	uint64_t i = what->tag & m->mask;
 
-	n->next = *b;
-	*b = n;
+	while (m->slot[i].node != NULL)
+		i = (i + 1) & m->mask;
+	m->slot[i] = *what;
 }
 
-/* Twice the buckets. Without memory the chains just grow longer. */
-static void
+/* Twice the places. */
+static int
 grow(struct match *m)
 {
-	struct claim_node **old = m->bucket;
-	uint32_t old_size = m->mask + 1;
-	struct claim_node **fresh = calloc((size_t)old_size * 2, sizeof(struct claim_node *));
+	struct match_slot *old = m->slot;
+	uint64_t old_mask = m->mask;
+	struct match_slot *fresh = calloc((old_mask + 1) * 2, sizeof(*fresh));
 
 	if (fresh == NULL)
-		return;
-	m->bucket = fresh;
-	m->mask = old_size * 2 - 1;
-	for (uint32_t i = 0; i < old_size; i++) {
-		struct claim_node *next;
-
-		for (struct claim_node *n = old[i]; n != NULL; n = next) {
-			next = n->next;
-			link_node(m, n);
-		}
+		return -ENOMEM;
+	m->slot = fresh;
+	m->mask = old_mask * 2 + 1;
+	for (uint64_t i = 0; i <= old_mask; i++) {
+		if (old[i].node != NULL)
+			place(m, &old[i]);
 	}
 	free(old);
+	return 0;
 }
 
-void
+int
 match_add(struct match *m, struct claim_node *n)
 {
-	if (m->count > m->mask)
-		grow(m);
-	link_node(m, n);
+	struct match_slot s = { tag_of_claim(m, &n->claim), n };
+
+	/* At most half full: a search ends after a place or two. */
+	if (m->count > m->mask / 2 && grow(m) != 0)
+		return -ENOMEM;
+	place(m, &s);
 	m->count++;
+	return 0;
+}
+
+/* Those behind a place that becomes free move up, each unless it would come to
+ * lie before where its search begins. */
+static void
+close_gap(struct match *m, uint64_t gap)
+{
+	for (uint64_t i = (gap + 1) & m->mask; m->slot[i].node != NULL; i = (i + 1) & m->mask) {
+		uint64_t home = m->slot[i].tag & m->mask;
+
+		if (((i - home) & m->mask) < ((i - gap) & m->mask))
+			continue;
+		m->slot[gap] = m->slot[i];
+		gap = i;
+	}
+	m->slot[gap].node = NULL;
 }
 
 void
 match_remove(struct match *m, struct claim_node *n)
 {
-	struct claim_node **p = bucket_of(m, &n->claim.remote, n->claim.proto, n->claim.local_port);
+	uint64_t i = tag_of_claim(m, &n->claim) & m->mask;
 
-	for (; *p != NULL; p = &(*p)->next) {
-		if (*p == n) {
-			*p = n->next;
-			n->next = NULL;
+	for (; m->slot[i].node != NULL; i = (i + 1) & m->mask) {
+		if (m->slot[i].node == n) {
+			close_gap(m, i);
 			m->count--;
 			return;
 		}
@@ -108,14 +142,16 @@ struct task *
 match_find(const struct match *m, const struct addr *remote, uint8_t proto, uint16_t local_port,
     uint32_t remote_port)
 {
-	const struct claim_node *n = *bucket_of(m, remote, proto, local_port);
+	uint64_t tag = tag_of(m, remote, proto, local_port);
 
-	for (; n != NULL; n = n->next) {
-		if (!same_key(&n->claim, remote, proto, local_port))
+	for (uint64_t i = tag & m->mask; m->slot[i].node != NULL; i = (i + 1) & m->mask) {
+		const struct claim *c = &m->slot[i].node->claim;
+
+		if (m->slot[i].tag != tag || !same_key(c, remote, proto, local_port))
 			continue;
 		if (remote_port == MATCH_ANY_PORT ||
-		    (n->claim.remote_lo <= remote_port && remote_port <= n->claim.remote_hi))
-			return n->task;
+		    (c->remote_lo <= remote_port && remote_port <= c->remote_hi))
+			return m->slot[i].node->task;
 	}
 	return NULL;
 }

@@ -8,13 +8,14 @@
 /*
  * Whose reply is it: a hash table of claims, keyed by remote address, protocol
  * and our own port or ICMP id. Nodes are embedded in tasks and owned by them;
- * the table only links them. Look-up and insertion are O(1); the bucket array
+ * the table (open addressing) only points at them. All is O(1); the table
  * doubles as it fills.
  */
+struct match_slot;
 struct match {
-	struct claim_node **bucket;
-	uint32_t mask;
-	uint32_t count;
+	struct match_slot *slot;
+	uint64_t mask;
+	uint64_t count;
 	uint64_t seed;
 };
 
@@ -24,7 +25,7 @@ void match_fini(struct match *);
 /* The task that owns a claim overlapping this one, or NULL. */
 struct task *match_conflict(const struct match *, const struct claim *);
 
-void match_add(struct match *, struct claim_node *);
+int match_add(struct match *, struct claim_node *); /* 0 or -ENOMEM */
 void match_remove(struct match *, struct claim_node *);
 
 /* The task that a packet between these ends belongs to, or NULL. A remote port

@@ -87,7 +87,6 @@ struct claim {
 };
 
 struct claim_node {
-	struct claim_node *next;  /* in the bucket */
 	struct claim_node *other; /* the task's further claims */
 	struct task *task;        /* NULL: not in the table */
 	struct claim claim;
