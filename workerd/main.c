@@ -94,16 +94,34 @@ on_wake(void *ctx)
 	loop_wake(&w->loop);
 }
 
+/* A question may find out before the loop does that privd has gone, or that
+ * what answers is not privd: either way this is the end. */
+static int
+judge(struct worker *w, int rc)
+{
+	if (w->priv.lost && !w->loop.privd_gone) {
+		log_error("privd has gone: stopping");
+		w->loop.privd_gone = true;
+		w->status = EX_UNAVAILABLE;
+		loop_end(&w->loop);
+	}
+	return rc;
+}
+
 static int
 port_reserve(void *ctx, uint8_t proto, uint16_t port)
 {
-	return privcli_reserve_port(ctx, proto, port);
+	struct worker *w = ctx;
+
+	return judge(w, privcli_reserve_port(&w->priv, proto, port));
 }
 
 static int
 port_release(void *ctx, uint8_t proto, uint16_t port)
 {
-	return privcli_release_port(ctx, proto, port);
+	struct worker *w = ctx;
+
+	return judge(w, privcli_release_port(&w->priv, proto, port));
 }
 
 /* ---- setting up ---- */
@@ -164,7 +182,7 @@ setup_loop(struct worker *w, struct errbuf *err)
 	cfg.icmp_id = (uint16_t)(getpid() & 0xffff);
 	w->loop.user = w;
 	w->loop.on_stop = on_stop;
-	w->loop.ports = (struct ports){ .reserve = port_reserve, .release = port_release, .ctx = &w->priv };
+	w->loop.ports = (struct ports){ .reserve = port_reserve, .release = port_release, .ctx = w };
 	rc = open_sockets(w, &fds, err);
 	return rc != 0 ? rc : loop_init(&w->loop, &fds, &cfg, err);
 }

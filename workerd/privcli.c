@@ -17,7 +17,7 @@ privcli_init(struct privcli *cli, int fd, struct errbuf *reterr)
 	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != SOCK_SEQPACKET ||
 	    fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
 		return errbuf_set(reterr, -EINVAL, "descriptor %d is no channel to vantage-privd", fd);
-	cli->fd = fd;
+	*cli = (struct privcli){ .fd = fd };
 	return 0;
 }
 
@@ -41,7 +41,7 @@ privcli_connect(struct privcli *cli, const char *path, struct errbuf *reterr)
 		return errbuf_set(
 		    reterr, rc, "%s: %s (is vantage-privd.socket started?)", path, strerror(-rc));
 	}
-	cli->fd = fd;
+	*cli = (struct privcli){ .fd = fd };
 	return 0;
 }
 
@@ -53,13 +53,14 @@ privcli_close(struct privcli *cli)
 	cli->fd = -1;
 }
 
-/* An answer that is a lie: it comes from nobody whom we can go on with. */
+/* An answer that is a lie: it comes from nobody whom we can go on with. The
+ * channel stays open: the loop watches it, and must see its end. */
 static int
 broken(struct privcli *cli, int fd)
 {
 	if (fd >= 0)
 		(void)close(fd);
-	privcli_close(cli);
+	cli->lost = true;
 	return -EPROTO;
 }
 
@@ -71,7 +72,7 @@ call(struct privcli *cli, uint32_t id, const union pp_body *request, union pp_bo
 	int error = 0, fd = -1, len, rc;
 	size_t got = 0;
 
-	if (cli->fd < 0)
+	if (cli->fd < 0 || cli->lost)
 		return -EPIPE;
 	len = pp_request_encode(id, request, wire);
 	if (len < 0)

@@ -17,7 +17,8 @@
  *   -EPROTO  what answered is not our privd
  */
 struct privcli {
-	int fd; /* privd never speaks unasked: readable or hung up is its end */
+	int fd;	   /* privd never speaks unasked: readable or hung up is its end */
+	bool lost; /* it has ended, or lied: every question is -EPIPE from now on */
 };
 
 /* The shape of the ring: RING_BYTES to map, shared. */
