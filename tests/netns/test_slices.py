@@ -69,14 +69,19 @@ def end(*children):
         child.wait()
 
 
-# Exact shares are tested under a virtual clock (tests/unit/engine); here other
-# work may hold the machine, so what a second shows is judged with some room.
-def about(share):
-    return pytest.approx(share, rel=0.15)
+def within(counts, good, seconds=6):
+    """Some second of the next few shows it: other work on the machine may spoil one."""
+    seen = []
+    for _ in range(seconds):
+        low, high, took = counts(1)
+        seen.append((low, high, took))
+        if good(low, high, took):
+            return
+    pytest.fail("no such second among %r" % seen)
 
 
-def in_pace(found, pps):
-    return 0.5 * pps < found < 1.3 * pps
+def near(found, wanted, rel=0.05):
+    return found == pytest.approx(wanted, rel=rel)
 
 
 @pytest.mark.parametrize("pps", [200, 2000, 12000])
@@ -85,15 +90,11 @@ def test_two_slices_get_their_shares(lab, counts, pps):
         alice, bob = start(pair, ALICE, LOW), start(pair, BOB, HIGH)
         try:
             time.sleep(1.5)
-            for _ in range(2):
-                low, high, took = counts(1)
-                assert low / (low + high) == about(1 / 4)
-                assert in_pace((low + high) / took, pps)
+            within(counts, lambda low, high, took: near(low / (low + high), 1 / 4) and near((low + high) / took, pps))
             # What one leaves, the other has.
             end(bob)
             time.sleep(0.5)
-            low, high, took = counts(1)
-            assert in_pace(low / took, pps) and high == 0
+            within(counts, lambda low, high, took: near(low / took, pps) and high == 0)
         finally:
             end(alice, bob)
 
@@ -104,8 +105,7 @@ def test_many_clients_of_a_slice_have_one_share(lab, counts):
         children.append(start(pair, BOB, HIGH))
         try:
             time.sleep(1.5)
-            low, high, _ = counts(1)
-            assert low / (low + high) == about(1 / 4)
+            within(counts, lambda low, high, took: near(low / (low + high), 1 / 4))
         finally:
             end(*children)
 
@@ -115,8 +115,7 @@ def test_a_slice_is_held_to_its_limits(lab, counts):
         carol = start(pair, CAROL, LOW[:4])
         try:
             time.sleep(1)
-            low, _, took = counts(1)
-            assert in_pace(low / took, 50)
+            within(counts, lambda low, high, took: near(low / took, 50, 0.06))
             done = pair.cli(["-I", "ping -c 1 " + LOW[5]], uid=CAROL)
             assert "slice gamma: running 4, 0 left; again when one of them ends" in done.stderr
             done = pair.cli(["-I", "trace " + LOW[5]], uid=CAROL)
