@@ -66,7 +66,7 @@ static const struct sc_rule rules[] = {
 	SC_ALLOW(mremap, "realloc of large buffers"),
 	SC_ALLOW(madvise, "malloc gives memory back"),
 	SC_ALLOW(futex, "libuv and libc locks"),
-	SC_ALLOW(getrandom, "arc4random: identifiers that nobody can guess"),
+	SC_ALLOW(getrandom, "loop.c: identifiers that nobody can guess"),
 	SC_ALLOW(rt_sigprocmask, "libuv blocks signals around epoll; abort"),
 	SC_ALLOW(rt_sigreturn, "return from a signal handler"),
 	SC_ALLOW(restart_syscall, "sleeping calls after a stop and continue"),
