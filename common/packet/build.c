@@ -46,13 +46,22 @@ ipopt_size(const struct probe *p)
 	return 0;
 }
 
+/* RFC 8200 section 4.5: only the first fragment has the transport header. */
+static bool
+is_later_fragment(const struct probe *p)
+{
+	return p->frag && p->frag_off != 0;
+}
+
 /* The transport header and what follows it. */
 static size_t
 l4_size(const struct probe *p)
 {
 	size_t hdr = UDP_HDR;
 
-	if (p->proto == IPPROTO_TCP)
+	if (is_later_fragment(p))
+		hdr = 0;
+	else if (p->proto == IPPROTO_TCP)
 		hdr = TCP_HDR + (p->tcp_mss != 0 ? TCP_OPT_MSS_LEN : 0);
 	else if (p->proto != IPPROTO_UDP)
 		hdr = ICMP_HDR;
@@ -88,6 +97,8 @@ csum_valid(const struct probe *p)
 {
 	if (p->csum_mode == PROBE_CSUM_NATURAL)
 		return true;
+	if (is_later_fragment(p))
+		return false;
 	return p->csum_mode == PROBE_CSUM_FIXED && (size_t)p->csum_off + 2 <= p->payload_len;
 }
 
@@ -297,11 +308,28 @@ patch_csum(struct wr *w, const struct probe *p, size_t start, size_t field)
 	wr_patch16(w, fudge, rest);
 }
 
+static void
+put_payload(struct wr *w, const struct probe *p)
+{
+	if (p->payload != NULL)
+		wr_bytes(w, p->payload, p->payload_len);
+	else
+		wr_zeros(w, p->payload_len);
+}
+
+static void
+put_segment(struct wr *w, const struct probe *p)
+{
+	size_t start = wr_len(w), field = put_l4(w, p);
+
+	put_payload(w, p);
+	patch_csum(w, p, start, field);
+}
+
 int
 probe_build(struct wr *w, const struct probe *p)
 {
 	int rc = probe_check(p);
-	size_t start, field;
 
 	if (rc != 0)
 		return rc;
@@ -311,12 +339,9 @@ probe_build(struct wr *w, const struct probe *p)
 		put_ip6(w, p);
 	else
 		put_ip4(w, p);
-	start = wr_len(w);
-	field = put_l4(w, p);
-	if (p->payload != NULL)
-		wr_bytes(w, p->payload, p->payload_len);
+	if (is_later_fragment(p))
+		put_payload(w, p);
 	else
-		wr_zeros(w, p->payload_len);
-	patch_csum(w, p, start, field);
+		put_segment(w, p);
 	return w->bad ? -ENOBUFS : 0;
 }

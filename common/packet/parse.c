@@ -259,17 +259,14 @@ parse_tcp(struct pkt *pkt, struct parse *ps)
 static enum pkt_result
 parse_l4(struct pkt *pkt, struct parse *ps)
 {
-	/* What follows a later fragment's header is data. Not so in a quoted
-	 * IPv6 packet that may be ours: the offset of a probe is feigned, and
-	 * its transport header is there. The matcher compares the offset. */
 	bool ip6 = pkt->src.family == ADDR_IP6;
-	bool data = pkt->frag_off != 0 && !(ps->quoted && ip6);
+	bool first = pkt->frag_off == 0; /* behind a later one's header is data */
 
-	if (!data && pkt->proto == IPPROTO_UDP)
+	if (first && pkt->proto == IPPROTO_UDP)
 		return parse_udp(pkt, ps);
-	if (!data && pkt->proto == IPPROTO_TCP)
+	if (first && pkt->proto == IPPROTO_TCP)
 		return parse_tcp(pkt, ps);
-	if (!data && pkt->proto == (ip6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP))
+	if (first && pkt->proto == (ip6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP))
 		return parse_icmp(pkt, &ps->r, ps->quoted);
 	take_payload(pkt, &ps->r);
 	return PKT_OK;

@@ -111,10 +111,8 @@ enum pkt_result pkt_parse(struct pkt *ret, const uint8_t *bytes, size_t len);
 
 /*
  * Parses the packet that an ICMP error quotes. Only the first 8 bytes of the
- * transport header need be there (RFC 792); fields behind them are zero. In
- * IPv6 they are read behind a fragment header of any offset, since that of our
- * own probes is feigned: compare frag_off. PKT_BAD when error quotes nothing,
- * or a packet of the other family.
+ * transport header need be there (RFC 792); fields behind them are zero.
+ * PKT_BAD when error quotes nothing, or a packet of the other family.
  */
 enum pkt_result pkt_parse_quote(struct pkt *ret, const struct pkt *error);
 

@@ -43,7 +43,8 @@ struct probe {
 	uint32_t flow;	/* IPv6 flow label */
 
 	bool frag;	   /* IPv6: add a fragment header (never MF) */
-	uint16_t frag_off; /* in 8-byte units */
+	uint16_t frag_off; /* in 8-byte units; not 0: a later fragment, whose
+			    * header the payload follows at once */
 	uint32_t frag_id;
 
 	uint8_t ipopt; /* enum probe_ipopt, IPv4 */

@@ -313,18 +313,33 @@ offset_makes_every_probe_a_later_fragment(void **state)
 		for (uint32_t i = 0; i < 3; i++) {
 			const struct sim_packet *p = sim_packet(net, i);
 
-			assert_int_equal(p->len, m < 4 ? 72 : 68);
+			assert_int_equal(p->len, 72);
 			assert_int_equal(p->bytes[6], IPPROTO_FRAGMENT);
 			assert_int_equal(p->bytes[42] << 8 | p->bytes[43], 5 << 3);
 			assert_memory_equal(p->bytes + 44, "\x12\x34\0", 3);
 			assert_int_equal(p->bytes[47], i);
-			if (m < 4) /* the counter, behind an 8-byte transport header */
-				assert_int_equal(p->bytes[56 + 3], i);
+			/* no transport header: a later fragment has none */
+			assert_int_equal(p->bytes[48 + 3], i);
 		}
 		assert_string_equal(util_hops(util_record(net)), "1:2001:db8::1 2:2001:db8::2 3:2001:db8::3");
 		util_assert_stop(util_record(net), TRACE_STOP_HOPLIMIT, 0);
 		sim_free(net);
 	}
+	(void)state;
+}
+
+static void
+a_fragment_carries_the_counter_then_the_payload(void **state)
+{
+	struct sim *net = sim_new(NET);
+	const struct sim_packet *p;
+
+	(void)util_trace(net, "trace -o 5 -m 2 -p 0a0b0c " DST6);
+	p = sim_packet(net, 1);
+	assert_int_equal(p->len, 52 + 3);
+	assert_memory_equal(p->bytes + 48, "\0\0\0\1\x0a\x0b\x0c", 7);
+	assert_int_equal(util_record(net)->probe_size, 52 + 3);
+	sim_free(net);
 	(void)state;
 }
 
@@ -423,6 +438,7 @@ main(void)
 		cmocka_unit_test(an_open_port_shows_in_the_reply),
 		cmocka_unit_test(tos_payload_source_and_router_are_obeyed),
 		cmocka_unit_test(offset_makes_every_probe_a_later_fragment),
+		cmocka_unit_test(a_fragment_carries_the_counter_then_the_payload),
 		cmocka_unit_test(replies_tell_what_was_quoted),
 		cmocka_unit_test(without_transmit_stamps_the_flag_is_not_set),
 		cmocka_unit_test(a_free_port_is_chosen_and_held),

@@ -212,6 +212,7 @@ combinations_without_a_packet_are_refused(void **state)
 		{ FROM6, UDP_PORTS, .ipopt = PROBE_IPOPT_RR },
 		{ FROM6, UDP_PORTS, .flow = 0x100000 },
 		{ FROM6, UDP_PORTS, .frag = true, .frag_off = 0x2000 },
+		{ FROM6, UDP_PORTS, FIXED(1), .frag = true, .frag_off = 1, .payload_len = 4 },
 		{ FROM4, UDP_PORTS, .ipopt = PROBE_IPOPT_TS_PRESPEC + 1 },
 		{ FROM4, UDP_PORTS, .ipopt = PROBE_IPOPT_TS_PRESPEC },
 		{ FROM4, UDP_PORTS, .ipopt = PROBE_IPOPT_TS_PRESPEC, .tsps_count = PROBE_TSPS_MAX + 1 },

@@ -172,14 +172,13 @@ static const char vec_frag6[] =
     "000000000000000000000000";
 
 /*
- * IP6 (hlim 4, next-header Fragment (44) payload length: 32) 2001:db8::1 > 2001:db8:9::9:
- *     frag (0xa0280003:1480|24)
+ * IP6 (hlim 4, next-header Fragment (44) payload length: 24) 2001:db8::1 > 2001:db8:9::9:
+ *     frag (0xa0280003:1480|16)
  */
 static const char vec_fragoff6[] =
-    "6000000000202c0420010db80000000000000000"
+    "6000000000182c0420010db80000000000000000"
     "0000000120010db8000900000000000000000009"
-    "110005c8a0280003a028829b0018817200000003"
-    "000000000000000000000000";
+    "110005c8a028000300000003000000000000000000000000";
 
 /*
  * IP (tos 0x0, ttl 255, id 77, offset 0, flags [DF], proto ICMP (1), length 56)

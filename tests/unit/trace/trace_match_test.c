@@ -248,6 +248,7 @@ sizes_are_those_of_the_table(void **state)
 	assert_int_equal(trace_probe_size(ADDR_IP6, TRACE_ICMP_PARIS, 0, 10), 58);
 	assert_int_equal(trace_probe_size(ADDR_IP6, TRACE_TCP_ACK, 0, -1), 60);
 	assert_int_equal(trace_probe_size(ADDR_IP6, TRACE_UDP, 1, -1), 72);
+	assert_int_equal(trace_probe_size(ADDR_IP6, TRACE_ICMP_PARIS, 1, 7), 59);
 	(void)state;
 }
 

@@ -113,8 +113,6 @@ set_numbers(struct trace *t, const struct trace_opts *o)
 static int
 set_payload(struct trace *t, const struct arg_str *text, int32_t *ret_len, struct errbuf *err)
 {
-	bool fudge = (t->rec.method == TRACE_UDP_PARIS && (t->rec.flags & TRACE_FLAG_CONSTPAYLOAD) == 0) ||
-		     t->rec.method == TRACE_ICMP_PARIS;
 	struct trace_more *m;
 	uint32_t len;
 
@@ -129,7 +127,7 @@ set_payload(struct trace *t, const struct arg_str *text, int32_t *ret_len, struc
 	if (strnum_hex(text->p, m->payload, TRACE_PAYLOAD_MAX, &len) != 0 || len == 0)
 		return errbuf_set(err, -EINVAL,
 		    "-p failed: payload must be 1 - %d bytes as pairs of hex digits", TRACE_PAYLOAD_MAX);
-	if (fudge && len < 2)
+	if (trace_alters_payload(&t->rec) && len < 2)
 		return errbuf_set(
 		    err, -EINVAL, "-p failed: payload must be at least 2 bytes with paris methods");
 	m->payload_len = (uint16_t)len;

@@ -16,6 +16,7 @@
 #define FUDGE_BYTES 2   /* that make the checksum what it is to be */
 #define PAYLOAD4 16     /* without -p */
 #define PAYLOAD6 12
+#define FRAG_BODY (UDP_OR_ICMP_HDR + PAYLOAD6) /* with -o: as much as without */
 #define ICMP4_ECHO 8
 #define ICMP6_ECHO 128
 
@@ -25,13 +26,14 @@ is_tcp(uint8_t method)
 	return method == TRACE_TCP || method == TRACE_TCP_ACK;
 }
 
+/* With -o every probe is a later fragment, which has no transport header. */
 static uint16_t
 header_size(uint8_t family, uint8_t method, uint16_t offset)
 {
-	uint16_t size = is_tcp(method) ? TCP_HDR : UDP_OR_ICMP_HDR;
-
-	size = (uint16_t)(size + (family == ADDR_IP6 ? IP6_HDR : IP4_HDR));
-	return offset != 0 ? (uint16_t)(size + FRAG_HDR) : size;
+	if (offset != 0)
+		return IP6_HDR + FRAG_HDR;
+	return (uint16_t)((is_tcp(method) ? TCP_HDR : UDP_OR_ICMP_HDR) +
+			  (family == ADDR_IP6 ? IP6_HDR : IP4_HDR));
 }
 
 uint16_t
@@ -40,9 +42,11 @@ trace_header_size(const struct trace_record *rec)
 	return header_size(rec->dst.family, rec->method, rec->offset);
 }
 
-static bool
-alters_payload(const struct trace_record *rec)
+bool
+trace_alters_payload(const struct trace_record *rec)
 {
+	if (rec->offset != 0)
+		return false;
 	return rec->method == TRACE_ICMP_PARIS ||
 	       (rec->method == TRACE_UDP_PARIS && (rec->flags & TRACE_FLAG_CONSTPAYLOAD) == 0);
 }
@@ -52,9 +56,9 @@ trace_min_size(const struct trace_record *rec)
 {
 	uint16_t size = trace_header_size(rec);
 
-	if (rec->offset != 0 && !is_tcp(rec->method))
+	if (rec->offset != 0)
 		size = (uint16_t)(size + COUNTER_BYTES);
-	return alters_payload(rec) ? (uint16_t)(size + FUDGE_BYTES) : size;
+	return trace_alters_payload(rec) ? (uint16_t)(size + FUDGE_BYTES) : size;
 }
 
 uint16_t
@@ -62,12 +66,12 @@ trace_probe_size(uint8_t family, uint8_t method, uint16_t offset, int32_t payloa
 {
 	uint16_t size = header_size(family, method, offset);
 
+	if (offset != 0)
+		return (uint16_t)(size + COUNTER_BYTES + (payload_len < 0 ? FRAG_BODY : payload_len));
 	if (is_tcp(method))
 		return size;
 	if (payload_len < 0)
 		payload_len = family == ADDR_IP6 ? PAYLOAD6 : PAYLOAD4;
-	if (offset != 0)
-		payload_len += COUNTER_BYTES;
 	return (uint16_t)(size + payload_len);
 }
 
@@ -182,9 +186,9 @@ fill_probe(struct trace *t, struct probe *p, uint32_t number, uint8_t ttl, uint1
 		p->frag = true;
 		p->frag_off = rec->offset;
 		p->frag_id = (uint32_t)rec->sport << 16 | (number - 1);
-		p->csum_off = is_tcp(rec->method) ? 0 : COUNTER_BYTES;
+	} else {
+		shape[rec->method](t, p, number);
 	}
-	shape[rec->method](t, p, number);
 	return fill_payload(t, p, number);
 }
 
