@@ -139,11 +139,11 @@ on_ring(uv_poll_t *h, int status, int events)
 }
 
 /*
- * While probes leave every millisecond, replies are looked at as often, and a
+ * While probes leave in groups, replies are looked at as often, and a
  * wake-up for each of them would only cost: their stamps are the kernel's.
  */
-#define DENSE_NS (PACE_GROUP_NS + PACE_GROUP_NS / 2)
-#define SPARSE_NS (4 * PACE_GROUP_NS)
+#define DENSE_NS (PACE_GROUP_MAX_NS + PACE_GROUP_MAX_NS / 4)
+#define SPARSE_NS (2 * PACE_GROUP_MAX_NS)
 
 static void
 set_dense(struct loop *l, nsec_t sleep)

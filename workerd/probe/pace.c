@@ -1,15 +1,20 @@
 #include "workerd/probe/pace.h"
 
-void
-pace_set(struct pace *p, uint32_t pps)
-{
-	p->interval = pps == 0 ? 0 : NSEC_PER_SEC / (nsec_t)pps;
-}
-
 static nsec_t
 later(nsec_t a, nsec_t b)
 {
 	return a > b ? a : b;
+}
+
+void
+pace_set(struct pace *p, uint32_t pps)
+{
+	p->interval = pps == 0 ? 0 : NSEC_PER_SEC / (nsec_t)pps;
+	p->length = later(p->interval * PACE_GROUP_SLOTS, PACE_GROUP_MIN_NS);
+	if (p->length > PACE_GROUP_MAX_NS)
+		p->length = PACE_GROUP_MAX_NS;
+	if (p->interval == 0 || p->interval >= PACE_GROUP_MIN_NS)
+		p->length = 0;
 }
 
 void
@@ -22,11 +27,13 @@ pace_settle(struct pace *p, nsec_t now, bool idle)
 	p->gate = later(p->gate, now - burst);
 }
 
+/* On a grid of their own, or each group would begin later by a wake-up's delay
+ * and the slots that it kept back would come as a burst. */
 void
 pace_close_group(struct pace *p, nsec_t now)
 {
-	if (p->interval > 0 && p->interval < PACE_GROUP_NS)
-		p->group = now + PACE_GROUP_NS;
+	if (p->length > 0)
+		p->group = later(p->group + p->length, now + p->length / 2);
 }
 
 nsec_t

@@ -15,15 +15,21 @@
 #define PACE_BURST_NS (2 * NSEC_PER_MSEC)
 #define PACE_BACKLOG_NS (250 * NSEC_PER_MSEC)
 
-/* Above one slot in this time, slots are used in groups, because a wake-up
- * costs more than a probe. */
-#define PACE_GROUP_NS NSEC_PER_MSEC
+/*
+ * Slots are used in groups, because a wake-up costs more than several probes: a
+ * group is as long as so many slots take, within these bounds. A pace of a slot
+ * a millisecond or less has no groups.
+ */
+#define PACE_GROUP_SLOTS 20
+#define PACE_GROUP_MIN_NS NSEC_PER_MSEC
+#define PACE_GROUP_MAX_NS PACE_BURST_NS
 
 struct pace {
 	nsec_t interval; /* 0: no limit */
 	nsec_t next;     /* when the next slot begins (mono) */
 	nsec_t gate;     /* no slot before, though it may have begun */
-	nsec_t group;    /* nor before this */
+	nsec_t length;   /* of a group; 0: no groups */
+	nsec_t group;    /* nor before this one's end */
 };
 
 void pace_set(struct pace *, uint32_t pps);
