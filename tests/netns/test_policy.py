@@ -34,6 +34,15 @@ def test_spoofed_source_carries_the_true_one_when_allowed(af, pair_with, recorde
     assert OWN[af] not in probe.payload
 
 
+def test_spoofed_source_needs_its_option(af, pair_with, recorder_t):
+    """commands.md 4.1: -S may be foreign with spoof; trace has no such thing."""
+    it = pair_with("spoof yes\n")
+    for command in ("ping -c 1 -W 1 -S %s %s", "trace -m 1 -w 1 -S %s %s"):
+        record = it.one(command % (FOREIGN[af], net.DST[af]))
+        assert record["stop_reason"].lower() == "error" and record["stop_data"] == 99
+    assert recorder_t.probes(src=FOREIGN[af]) == []
+
+
 def test_spoofed_source_stays_here_when_not_allowed(af, pair_with, recorder_t):
     it = pair_with("spoof no\n")
     it.cli(["-O", "json", "-I", "ping -c 3 -i 0.1 -W 1 -O spoof -S %s %s"

@@ -210,6 +210,7 @@ io_route(void *ctx, const struct addr *dst, const struct addr *via, struct route
 		return -ENETUNREACH;
 	*ret =
 	    (struct route){ .src = s->topo.here[topo_family(dst->family)], .ifindex = 1, .mtu = s->topo.mtu };
+	ret->local = addr_equal(dst, &ret->src);
 	return 0;
 }
 

@@ -147,7 +147,7 @@ what_cannot_be_sent_ends_with_its_errno(void **state)
 {
 	static const struct error_row rows[] = {
 		{ "noroute", ENETUNREACH, 0, "no route: Network is unreachable" },
-		{ "refuse 1 EPERM", EPERM, 0, "probe not sent: Operation not permitted" },
+		{ "refuse 1 EPERM", EPERM, 0, "probe not sent: forbidden by the host's policy, see vantage.conf(5)" },
 		{ "refuse 3 ENETUNREACH", ENETUNREACH, 2, "probe not sent: Network is unreachable" },
 		{ "mtu 50", EMSGSIZE, 0, "probe not sent: Message too long" },
 	};
@@ -163,6 +163,20 @@ what_cannot_be_sent_ends_with_its_errno(void **state)
 		assert_int_not_equal(r->start, 0);
 		sim_free(net);
 	}
+	(void)state;
+}
+
+static void
+a_foreign_source_needs_spoof(void **state)
+{
+	struct sim *net = ping_sim(NET, "-S 192.0.2.200 " DST);
+
+	assert_int_equal(ping_result(net)->stop_reason, PING_STOP_ERROR);
+	assert_int_equal(ping_result(net)->stop_data, EADDRNOTAVAIL);
+	assert_string_equal(ping_result(net)->rare->errmsg,
+	    "source address, without -O spoof: Cannot assign requested address");
+	assert_int_equal(sim_sent(net), 0);
+	sim_free(net);
 	(void)state;
 }
 
@@ -343,6 +357,7 @@ main(void)
 		cmocka_unit_test(a_flood_of_large_replies_is_answered_by_few),
 		cmocka_unit_test(a_refused_too_big_does_not_end_the_ping),
 		cmocka_unit_test(what_cannot_be_sent_ends_with_its_errno),
+		cmocka_unit_test(a_foreign_source_needs_spoof),
 		cmocka_unit_test(a_full_queue_is_tried_again),
 		cmocka_unit_test(a_halt_keeps_what_there_is),
 		cmocka_unit_test(replies_to_what_was_not_sent_are_nobodys),

@@ -275,8 +275,10 @@ an_open_port_shows_in_the_reply(void **state)
 static void
 tos_payload_source_and_router_are_obeyed(void **state)
 {
-	struct sim *net = four("trace -t 184 -p 0102030405 -S 192.0.2.77 -r 192.0.2.1 -U 7 " DST);
+	struct sim *net = sim_new(NET "here 192.0.2.77");
 
+	(void)util_trace(net, "trace -t 184 -p 0102030405 -S 192.0.2.77 -r 192.0.2.1 -U 7 " DST);
+	assert_int_equal(sim_sent(net), 4);
 	for (uint32_t i = 0; i < 4; i++) {
 		const struct pkt *p = util_probe(net, i);
 

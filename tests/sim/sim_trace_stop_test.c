@@ -373,7 +373,7 @@ a_refused_probe_is_an_error_with_its_number(void **state)
 	const struct trace_record *rec = util_trace(net, "trace " DST);
 
 	util_assert_stop(rec, TRACE_STOP_ERROR, 1);
-	assert_non_null(rec->rare->errmsg);
+	assert_string_equal(rec->rare->errmsg, "forbidden by the host's policy, see vantage.conf(5)");
 	assert_int_equal(rec->probe_count, 2);
 	assert_int_equal(rec->leg.probe_count, 2);
 	assert_int_equal(rec->hop_count, 2);
@@ -392,6 +392,12 @@ errors_at_the_start_are_told(void **state)
 	net = sim_new("busy 7000");
 	util_assert_stop(util_trace(net, "trace -s 7000 " DST), TRACE_STOP_ERROR, 98);
 	assert_string_equal(util_record(net)->rare->errmsg, "the source port is in use");
+	assert_int_equal(sim_sent(net), 0);
+	sim_free(net);
+	net = sim_new("");
+	util_assert_stop(util_trace(net, "trace -S 192.0.2.200 " DST), TRACE_STOP_ERROR, 99);
+	assert_string_equal(
+	    util_record(net)->rare->errmsg, "the source address is not one of this host's");
 	assert_int_equal(sim_sent(net), 0);
 	sim_free(net);
 	(void)state;

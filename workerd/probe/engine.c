@@ -118,6 +118,24 @@ task_route(struct task *t, const struct addr *dst, const struct addr *via, struc
 	return t->engine->io.route(t->engine->io.ctx, dst, via, ret);
 }
 
+bool
+task_owns_address(struct task *t, const struct addr *a)
+{
+	struct route to;
+
+	return task_route(t, a, NULL, &to) == 0 && to.local;
+}
+
+const char *
+task_refusal(int err)
+{
+	const char *why = strerrordesc_np(err);
+
+	if (err == EPERM)
+		return "forbidden by the host's policy, see vantage.conf(5)";
+	return why != NULL ? why : "error";
+}
+
 uint16_t
 task_default_sport(const struct task *t)
 {

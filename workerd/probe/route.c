@@ -376,6 +376,7 @@ on_answer(struct routes *r, const struct nlmsghdr *nlh, void *arg)
 	(void)r;
 	if (nlh->nlmsg_type != RTM_NEWROUTE)
 		return;
+	ret->local = rtm->rtm_type == RTN_LOCAL;
 	while ((a = attr_next(nlh, sizeof(*rtm), a)) != NULL) {
 		switch (mnl_attr_get_type(a)) {
 		case RTA_PREFSRC:

@@ -139,9 +139,13 @@ struct route {
 	struct addr gateway; /* family NONE: on link */
 	uint32_t ifindex;
 	uint32_t mtu; /* of the outgoing interface */
+	bool local;   /* to this host itself */
 };
 /* 0, or a negative errno (-ENETUNREACH ...). via: first-hop router, or NULL. */
 int task_route(struct task *, const struct addr *dst, const struct addr *via, struct route *ret);
+bool task_owns_address(struct task *, const struct addr *); /* is it one of this host's? */
+/* Why a probe was refused, for people: err as refused() has it. */
+const char *task_refusal(int err);
 
 /* Defaults that the program decides (commands.md section 2). */
 uint16_t task_default_sport(const struct task *);   /* (pid & 0x7fff) + 0x8000 */

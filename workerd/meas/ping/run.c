@@ -36,12 +36,11 @@ end(struct ping *p, enum ping_stop reason)
 static void
 end_error(struct ping *p, int err, const char *what)
 {
-	const char *why = strerrordesc_np(err);
 	struct ping_rare *rare = ping_record_rare(&p->rec);
 
 	p->rec.stop_data = (uint8_t)err;
 	if (rare != NULL && rare->errmsg == NULL &&
-	    asprintf(&rare->errmsg, "%s: %s", what, why != NULL ? why : "error") < 0)
+	    asprintf(&rare->errmsg, "%s: %s", what, task_refusal(err)) < 0)
 		rare->errmsg = NULL; /* the number alone, then */
 	end(p, PING_STOP_ERROR);
 }
@@ -193,6 +192,10 @@ start(struct task *t, const struct instant *now)
 	}
 	if (p->rec.src.family == ADDR_NONE)
 		p->rec.src = route.src;
+	else if ((p->rec.flags & PING_FLAG_SPOOF) == 0 && !task_owns_address(t, &p->rec.src)) {
+		end_error(p, EADDRNOTAVAIL, "source address, without -O spoof");
+		return;
+	}
 	rc = settle_port(p);
 	if (rc != 0) {
 		end_error(p, -rc, "no source port");

@@ -70,8 +70,9 @@ take_port(struct trace *t)
 	return task_claim(&t->meas.task, &c);
 }
 
+/* -S, or what the route says. */
 static int
-take_route(struct trace *t)
+take_source(struct trace *t)
 {
 	const struct trace_rare *rare = t->rec.rare;
 	const struct addr *via = rare != NULL && rare->router.family != ADDR_NONE ? &rare->router : NULL;
@@ -79,7 +80,7 @@ take_route(struct trace *t)
 	int rc;
 
 	if (t->rec.src.family != ADDR_NONE)
-		return 0;
+		return task_owns_address(&t->meas.task, &t->rec.src) ? 0 : -EADDRNOTAVAIL;
 	rc = task_route(&t->meas.task, &t->rec.dst, via, &route);
 	if (rc == 0)
 		t->rec.src = route.src;
@@ -98,12 +99,15 @@ void
 trace_begin(struct task *task, const struct instant *now)
 {
 	struct trace *t = (struct trace *)task;
-	int rc = take_route(t);
+	int rc = take_source(t);
 
 	t->rec.start = now->wall;
 	t->ttl = t->rec.firsthop;
 	if (rc != 0) {
-		trace_fail(t, rc, "no route to the destination", now);
+		trace_fail(t, rc,
+		    rc == -EADDRNOTAVAIL ? "the source address is not one of this host's"
+					 : "no route to the destination",
+		    now);
 		return;
 	}
 	rc = take_port(t);
