@@ -9,19 +9,31 @@
 /* ---- control connections ---- */
 
 /* Connections at once, and those of one user who is no operator (all of TCP are
- * one such user); one more is told so and closed. */
+ * one such user); one more is told so and closed. The last ones are kept for
+ * operators, who must be able to come in and end what fills the others. */
 #define CTL_CONNS_MAX 3072
 #define CTL_CONNS_UID_MAX 2048
+#define CTL_CONNS_KEPT 64
 
-/* Bytes taken from one connection per wake-up, and lines of them, so that one
- * client's flood does not delay others' probes by more than about half a
- * millisecond. */
+/* Bytes, lines and time that one connection is given before it is another's
+ * turn, and the time for all turns before probes and replies are looked after:
+ * a flood of commands, from however many clients, delays neither the packets of
+ * others nor their commands by much more. */
 #define CTL_READ_BYTES (16 * 1024)
 #define CTL_READ_LINES 1024
+#define CTL_TURN_NS 250000
+#define CTL_TURNS_NS 500000
 
 /* Commands accepted and not yet begun, per connection; then its socket is not
- * read until half of them have gone. */
+ * read until half of them have gone. A user's connections have this many
+ * together, and each its equal part of them, but never less than the least. */
 #define CTL_QUEUE_MAX 4096
+#define CTL_QUEUE_UID_MAX 131072
+#define CTL_QUEUE_MIN 16
+
+/* Commands accepted and not yet ended, of one user; more are refused. One
+ * connection alone stays below it. */
+#define CTL_TASKS_UID_MAX (1024 * 1024)
 
 /* Output waiting for a client that reads slowly: above the mark its source
  * begins no new task and its socket is not read; above the end it is cut. The
@@ -29,9 +41,15 @@
 #define CTL_OUT_MARK (512 * 1024)
 #define CTL_OUT_MAX (32 * 1024 * 1024)
 
-/* Output waiting in all connections together; beyond it those above the mark
- * are cut. */
+/* Output waiting in all connections together; beyond it the user who holds most
+ * loses the connection that holds most of it. */
 #define CTL_OUT_TOTAL (128 * 1024 * 1024)
+
+/* How long a connection that is about to close, or whose client will send
+ * nothing more, may take none of the output that waits for it; one that is
+ * attached has results, for which a person may be paging through the first. */
+#define CTL_DRAIN_MS 30000
+#define CTL_DRAIN_ATTACHED_MS 300000
 
 /* Memory that an emptied output buffer keeps. */
 #define CTL_OUT_KEEP (8 * 1024)

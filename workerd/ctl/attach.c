@@ -73,6 +73,15 @@ queue_remove(struct attach *a, struct task *t)
 	a->queued--;
 }
 
+/* A user with many connections has less for each. */
+static uint32_t
+queue_max(const struct peer *p)
+{
+	uint32_t part = CTL_QUEUE_UID_MAX / p->sessions;
+
+	return part > CTL_QUEUE_MAX ? CTL_QUEUE_MAX : part < CTL_QUEUE_MIN ? CTL_QUEUE_MIN : part;
+}
+
 /* From the queue towards the engine: from now on it is the engine's to end.
  * MORE tells the client that the queue has become empty (control.md 6.3). */
 static void
@@ -85,7 +94,7 @@ queue_release(struct attach *a, struct task *t)
 	t->source = &a->source;
 	if (a->queued == 0 && !a->ending && !a->dropping)
 		buf_bytes(&s->out, "MORE\n", 5);
-	else if (!a->full || a->queued > CTL_QUEUE_MAX / 2)
+	else if (!a->full || a->queued > queue_max(s->peer) / 2)
 		return;
 	a->full = false;
 	s->attend(s); /* to say so, or to read its socket again */
@@ -127,15 +136,23 @@ settle(struct attach *a)
 }
 
 static void
+task_gone(struct attach *a, struct task *t)
+{
+	struct meas *m = (struct meas *)t;
+
+	slice_ended(a->session->slice);
+	a->session->peer->tasks--;
+	idtab_del(&a->ids, t->id);
+	m->type->free(m);
+}
+
+static void
 on_finished(struct source *src, struct task *t)
 {
 	struct attach *a = attach_of(src);
-	struct meas *m = (struct meas *)t;
 
 	put_result(a, t, false);
-	slice_ended(a->session->slice);
-	idtab_del(&a->ids, t->id);
-	m->type->free(m);
+	task_gone(a, t);
 	if (attach_turn(a) && a->queued > 0)
 		source_wake(&a->source);
 	settle(a);
@@ -196,6 +213,18 @@ static const struct source_ops attach_source_ops = {
 
 /* ---- lines ---- */
 
+/* Within what its user and its slice may have? */
+static int
+begin(const struct session *s, const char *method, struct errbuf *reterr)
+{
+	uint32_t max = s->env->tasks_uid_max;
+
+	if (s->peer->tasks >= max)
+		return errbuf_set(reterr, -EDQUOT,
+		    "this user: %u measurements, 0 left; again when one of them ends", max);
+	return slice_begin(s->slice, method, slice_now(s->slice), reterr);
+}
+
 static void
 accept_task(struct attach *a, struct meas *m)
 {
@@ -204,7 +233,7 @@ accept_task(struct attach *a, struct meas *m)
 	struct errbuf err = { "" };
 	int rc;
 
-	if (slice_begin(s->slice, m->type->name, slice_now(s->slice), &err) != 0) {
+	if (begin(s, m->type->name, &err) != 0) {
 		session_reply(s, "ERR command not accepted: %s", err.text);
 		m->type->free(m);
 		return;
@@ -221,8 +250,9 @@ accept_task(struct attach *a, struct meas *m)
 		m->type->free(m);
 		return;
 	}
+	s->peer->tasks++;
 	queue_add(a, t);
-	a->full = a->full || a->queued >= CTL_QUEUE_MAX;
+	a->full = a->full || a->queued >= queue_max(s->peer);
 	a->fresh = true;
 	buf_bytes(&s->out, "OK id-", 6);
 	buf_dec(&s->out, t->id);
@@ -440,11 +470,8 @@ attach_flush(struct attach *a)
 	struct task *t;
 
 	while ((t = a->head) != NULL) {
-		struct meas *m = (struct meas *)t;
-
 		queue_remove(a, t);
-		idtab_del(&a->ids, t->id);
-		m->type->free(m);
+		task_gone(a, t);
 	}
 	attach_end(a);
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "workerd/ctl/attach.h"
 #include "workerd/ctl/ctl_priv.h"
 
 /* Groups of a client that are looked at. */
@@ -51,8 +52,10 @@ input(struct conn *c, bool receive)
 {
 	char *bytes = c->ctl->read;
 	size_t len = c->kept_len, used;
+	nsec_t start = (nsec_t)uv_hrtime();
 	ssize_t n = 0;
 
+	c->readable = false;
 	if (len > 0)
 		memcpy(bytes, c->kept, len);
 	if (receive) {
@@ -64,7 +67,9 @@ input(struct conn *c, bool receive)
 		c->eof = n == 0;
 		len += n > 0 ? (size_t)n : 0;
 	}
+	c->ctl->env.turn_end = start + CTL_TURN_NS;
 	used = session_input(&c->session, bytes, len);
+	c->ctl->spent += (nsec_t)uv_hrtime() - start;
 	if (len > used || c->kept_len > 0)
 		keep(c, bytes + used, len - used);
 	if (c->eof)
@@ -93,6 +98,7 @@ output(struct conn *c)
 			if (errno == EINTR)
 				continue;
 			c->blocked = errno == EAGAIN;
+			c->moved = (nsec_t)uv_hrtime();
 			if (!c->blocked)
 				session_cut(s, strerror(errno));
 			return;
@@ -102,7 +108,7 @@ output(struct conn *c)
 	c->blocked = false;
 }
 
-/* Its part of what all connections hold, which has a bound of its own. */
+/* Its part of what its user's connections hold, and all. */
 static void
 account(struct conn *c)
 {
@@ -110,9 +116,45 @@ account(struct conn *c)
 	size_t now = s->cut ? 0 : session_unsent(s);
 
 	c->ctl->unsent += now - c->unsent;
+	s->peer->unsent += now - c->unsent;
 	c->unsent = now;
-	if (c->ctl->unsent > c->ctl->env.out_total && now > CTL_OUT_MARK)
-		session_cut(s, "too much output waits in all connections");
+}
+
+/* What all hold has a bound of its own. */
+static void
+relieve(struct ctl *ctl)
+{
+	const struct peer *most = peers_fullest(&ctl->env.peers);
+	struct conn *fullest = NULL;
+
+	for (struct conn *c = ctl->conns; c != NULL; c = c->next) {
+		if (c->session.peer == most && (fullest == NULL || c->unsent > fullest->unsent))
+			fullest = c;
+	}
+	session_cut(&fullest->session, "too much output waits in all connections");
+	account(fullest);
+}
+
+/* Nothing more will be asked for. */
+static bool
+leaves(const struct conn *c)
+{
+	const struct session *s = &c->session;
+
+	return c->eof || s->closing || (s->attach != NULL && attach_ending(s->attach));
+}
+
+bool
+conn_drains(struct conn *c, nsec_t now)
+{
+	uint32_t ms = c->session.attach == NULL ? c->ctl->drain_ms : c->ctl->drain_attached_ms;
+
+	if (!c->blocked || !leaves(c) || c->session.cut)
+		return false;
+	if (now - c->moved < ms * NSEC_PER_MSEC)
+		return true;
+	session_cut(&c->session, "does not take what it is owed");
+	return false;
 }
 
 /* ---- the end ---- */
@@ -164,7 +206,8 @@ dispose(struct conn *c)
 	struct ctl *ctl = c->ctl;
 	bool private = c->private;
 
-	ctl->unsent -= c->unsent;
+	c->session.cut = true;
+	account(c);
 	session_fini(&c->session);
 	unlink_conn(c);
 	c->fd = -2;
@@ -198,7 +241,7 @@ watch(struct conn *c)
 	 * hands on as whatever is asked for: here what no such socket ever has. */
 	int events = UV_PRIORITIZED, rc;
 
-	if (!c->eof && session_reads(&c->session))
+	if (!c->eof && !c->readable && session_reads(&c->session))
 		events |= UV_READABLE;
 	if (c->blocked)
 		events |= UV_WRITABLE;
@@ -208,6 +251,19 @@ watch(struct conn *c)
 	rc = uv_poll_start(&c->poll, events, on_poll);
 	if (rc != 0)
 		session_cut(&c->session, uv_strerror(rc));
+}
+
+/* At once, unless others have had all the time there is: then it waits for its
+ * turn, and is not watched meanwhile, once it has been seen to wait. */
+static void
+on_readable(struct conn *c)
+{
+	if (c->readable)
+		watch(c);
+	else if (c->ctl->spent < CTL_TURNS_NS)
+		input(c, !has_waiting_lines(c));
+	else
+		c->readable = true;
 }
 
 static void
@@ -222,7 +278,7 @@ on_poll(uv_poll_t *h, int status, int events)
 	else if (events & UV_WRITABLE)
 		c->blocked = false;
 	if (status == 0 && (events & UV_READABLE) && session_reads(&c->session))
-		input(c, !has_waiting_lines(c));
+		on_readable(c);
 	ctl_attend(c->ctl, c);
 }
 
@@ -238,12 +294,16 @@ conn_attend(struct conn *c)
 	struct session *s = &c->session;
 	bool more;
 
-	if (!s->cut && has_waiting_lines(c) && session_reads(s))
-		input(c, false);
+	if (!s->cut && (c->readable || has_waiting_lines(c)) && session_reads(s))
+		input(c, !has_waiting_lines(c));
 	more = session_work(s);
 	if (!s->cut && !c->blocked)
 		output(c);
 	account(c);
+	while (c->ctl->unsent > c->ctl->env.out_total)
+		relieve(c->ctl);
+	if (c->blocked && leaves(c))
+		ctl_watch_drain(c->ctl);
 	if (lives(s))
 		watch(c);
 	if (lives(s))

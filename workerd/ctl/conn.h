@@ -17,13 +17,15 @@ struct conn {
 	struct ctl *ctl;
 	struct conn *next; /* all of them */
 	struct conn *prev;
-	struct conn *attend_next;
+	struct conn *turn_next;
 	char *kept; /* received and not yet used; NULL: nothing */
 	size_t kept_len;
 	size_t unsent; /* its part of ctl.unsent */
 	int fd; /* -1: closed */
 	int events; /* what poll waits for */
-	bool attending; /* in the list of those to look at */
+	nsec_t moved; /* mono: when output last left before it was blocked */
+	bool attending; /* waits for its turn, or has it */
+	bool readable;	/* has not yet been read: another's turn comes first */
 	bool eof;
 	bool private; /* from ctl_client */
 	bool handle_open; /* the poll handle is not yet closed */
@@ -44,5 +46,8 @@ enum conn_next {
 enum conn_next conn_attend(struct conn *);
 /* Close the socket and end all tasks now. */
 void conn_kill(struct conn *);
+/* It is to close, and its client takes nothing of what it is owed: cut it once
+ * that has lasted too long; true as long as it has not. */
+bool conn_drains(struct conn *, nsec_t now);
 
 #endif

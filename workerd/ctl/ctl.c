@@ -29,25 +29,30 @@ on_handle_closed(uv_handle_t *h)
 }
 
 /* An idle handle keeps the loop from sleeping, and its callback comes before
- * the poll: all that one wake-up brought goes out in one write a connection. */
+ * the poll: all that one wake-up brought goes out in one write a connection.
+ * Who has more to do, and whom the time does not suffice for, comes in the next
+ * run of the loop. */
 static void
 on_idle(uv_idle_t *h)
 {
 	struct ctl *ctl = h->data;
-	struct conn *c, *list = ctl->attend;
-	enum conn_next next;
+	nsec_t end = (nsec_t)uv_hrtime() + CTL_TURNS_NS;
 
-	ctl->attend = NULL;
 	(void)uv_idle_stop(&ctl->idle);
-	while ((c = list) != NULL && !ctl->stopping) {
-		list = c->attend_next;
-		next = conn_attend(c);
-		if (next == CONN_GONE)
-			continue;
-		c->attending = false;
+	for (uint32_t n = ctl->turns.count; n > 0 && !ctl->stopping; n--) {
+		struct conn *c = turns_take(&ctl->turns);
+		enum conn_next next = conn_attend(c);
+
+		if (next != CONN_GONE)
+			c->attending = false;
 		if (next == CONN_AGAIN)
 			ctl_attend(ctl, c);
+		if ((nsec_t)uv_hrtime() >= end)
+			break;
 	}
+	ctl->spent = 0;
+	if (ctl->turns.count > 0)
+		ctl_settle(ctl);
 	shutdown_step(ctl);
 }
 
@@ -96,9 +101,28 @@ ctl_attend(struct ctl *ctl, struct conn *c)
 	if (c->attending || ctl->stopping)
 		return;
 	c->attending = true;
-	c->attend_next = ctl->attend;
-	ctl->attend = c;
+	turns_add(&ctl->turns, c->session.peer, c);
 	ctl_settle(ctl);
+}
+
+static void
+on_drain(uv_timer_t *h)
+{
+	struct ctl *ctl = h->data;
+	nsec_t now = (nsec_t)uv_hrtime();
+	bool some = false;
+
+	for (struct conn *c = ctl->conns; c != NULL; c = c->next)
+		some |= conn_drains(c, now);
+	if (some)
+		ctl_watch_drain(ctl);
+}
+
+void
+ctl_watch_drain(struct ctl *ctl)
+{
+	if (!uv_is_active((uv_handle_t *)&ctl->drain))
+		(void)uv_timer_start(&ctl->drain, on_drain, ctl->drain_ms / 4, 0);
 }
 
 struct ctl *
@@ -120,8 +144,11 @@ ctl_new(uv_loop_t *loop, const struct ctl_config *cfg, struct engine *engine)
 	(void)uv_timer_init(loop, &ctl->retry);
 	(void)uv_timer_init(loop, &ctl->late);
 	(void)uv_timer_init(loop, &ctl->tick);
-	ctl->idle.data = ctl->retry.data = ctl->late.data = ctl->tick.data = ctl;
-	ctl->handles = 4;
+	(void)uv_timer_init(loop, &ctl->drain);
+	ctl->idle.data = ctl->retry.data = ctl->late.data = ctl->tick.data = ctl->drain.data = ctl;
+	ctl->handles = 5;
+	ctl->drain_ms = CTL_DRAIN_MS;
+	ctl->drain_attached_ms = CTL_DRAIN_ATTACHED_MS;
 	return ctl;
 }
 
@@ -149,7 +176,7 @@ ctl_stop(struct ctl *ctl)
 	if (ctl->stopping)
 		return;
 	ctl->stopping = true;
-	ctl->attend = NULL;
+	ctl->turns = (struct turns){ 0 };
 	while (ctl->conns != NULL)
 		conn_kill(ctl->conns);
 	for (l = ctl->listeners; l != NULL; l = next) {
@@ -162,4 +189,5 @@ ctl_stop(struct ctl *ctl)
 	uv_close((uv_handle_t *)&ctl->retry, on_handle_closed);
 	uv_close((uv_handle_t *)&ctl->late, on_handle_closed);
 	uv_close((uv_handle_t *)&ctl->tick, on_handle_closed);
+	uv_close((uv_handle_t *)&ctl->drain, on_handle_closed);
 }

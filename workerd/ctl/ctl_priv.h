@@ -25,11 +25,15 @@ struct ctl {
 	struct session_env env;
 	struct listener *listeners;
 	struct conn *conns;
-	struct conn *attend; /* to look at before the loop sleeps */
-	uv_idle_t idle;	     /* active while attend is not empty */
+	struct turns turns; /* connections to look at before the loop sleeps */
+	uv_idle_t idle;	    /* active while there are some */
+	nsec_t spent;	    /* on input since the last turns */
 	uv_timer_t retry;    /* when accepting failed for lack of something */
 	uv_timer_t tick;     /* managed sources and their files want a look */
 	uv_timer_t late;     /* the end no longer waits for slow readers */
+	uv_timer_t drain;    /* some connection's last output does not leave */
+	uint32_t drain_ms;   /* CTL_DRAIN_MS; tests wait less, here and below */
+	uint32_t drain_attached_ms;
 	size_t unsent; /* output that waits, in all connections */
 	uint32_t conn_count;
 	uint32_t handles; /* not yet closed */
@@ -41,8 +45,10 @@ struct ctl {
 	char read[CTL_READ_BYTES + LINE_MAX_BYTES + 2]; /* one connection's input at a time */
 };
 
-/* Look at this connection before the loop sleeps. */
+/* Look at this connection before the loop sleeps, when it is its turn. */
 void ctl_attend(struct ctl *, struct conn *);
+/* Look from time to time whether connections that are to close do drain. */
+void ctl_watch_drain(struct ctl *);
 /* Something has changed that may end the service: look before the loop sleeps. */
 void ctl_settle(struct ctl *);
 void shutdown_asked(struct ctl *);

@@ -17,7 +17,7 @@
 /* How long to leave a listener alone when descriptors or memory ran out. */
 #define RETRY_MS 100
 
-union peer {
+union peer_addr {
 	struct sockaddr sa;
 	struct sockaddr_in in;
 	struct sockaddr_in6 in6;
@@ -27,7 +27,7 @@ union peer {
 
 /* control.md 6.1: "ip:port" of a TCP peer, else the socket's path and a count. */
 static void
-name_conn(const struct listener *l, const union peer *peer, char name[CTL_NAME_MAX])
+name_conn(const struct listener *l, const union peer_addr *peer, char name[CTL_NAME_MAX])
 {
 	char text[INET6_ADDRSTRLEN];
 
@@ -42,29 +42,29 @@ name_conn(const struct listener *l, const union peer *peer, char name[CTL_NAME_M
 	}
 }
 
-/* One user's connections must leave room for others'. */
-static bool
-over_its_share(const struct ctl *ctl, const struct session *s)
+/* One user's connections must leave room for others', and all of them for an
+ * operator. What to tell it, or NULL: it is served. */
+static const char *
+no_room(const struct ctl *ctl, const struct session *s)
 {
-	uint32_t n = 0;
-
 	if (session_operator(s))
-		return false;
-	for (const struct conn *c = ctl->conns; c != NULL; c = c->next)
-		n += c->session.uid == s->uid;
-	return n > ctl->env.conns_uid_max;
+		return NULL;
+	if (s->peer->sessions > ctl->env.conns_uid_max)
+		return "ERR too many connections of this user";
+	return ctl->conn_count > ctl->env.conns_max - CTL_CONNS_KEPT ? "ERR too many connections" : NULL;
 }
 
 static void
-serve(struct listener *l, int fd, const union peer *peer)
+serve(struct listener *l, int fd, const union peer_addr *peer)
 {
 	static const char full[] = "ERR too many connections\n";
 	struct ctl *ctl = l->ctl;
+	const char *refusal;
 	char name[CTL_NAME_MAX];
 	struct conn *c;
 	int rc;
 
-	if (ctl->conn_count >= CTL_CONNS_MAX) {
+	if (ctl->conn_count >= ctl->env.conns_max) {
 		(void)send(fd, full, sizeof(full) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 		(void)close(fd);
 		return;
@@ -79,8 +79,9 @@ serve(struct listener *l, int fd, const union peer *peer)
 	c->session.with_id = l->with_id || ctl->env.with_id;
 	if (l->path[0] != '\0')
 		conn_identify(c);
-	if (over_its_share(ctl, &c->session)) {
-		session_reply(&c->session, "ERR too many connections of this user");
+	refusal = no_room(ctl, &c->session);
+	if (refusal != NULL) {
+		session_reply(&c->session, "%s", refusal);
 		c->session.closing = true;
 	}
 }
@@ -94,7 +95,7 @@ on_connection(uv_poll_t *h, int status, int events)
 	if (status < 0)
 		return;
 	for (int i = 0; i < ACCEPT_BATCH; i++) {
-		union peer peer = { .sa.sa_family = AF_UNSPEC };
+		union peer_addr peer = { .sa.sa_family = AF_UNSPEC };
 		socklen_t len = sizeof(peer);
 		int fd = accept4(l->fd, &peer.sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
@@ -161,7 +162,7 @@ listener_close(struct listener *l)
 static int
 learn_address(struct listener *l)
 {
-	union peer own;
+	union peer_addr own;
 	socklen_t len = sizeof(own);
 
 	memset(&own, 0, sizeof(own));

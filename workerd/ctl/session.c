@@ -26,6 +26,15 @@ count_types(const struct meas_type *const *types)
 	return n;
 }
 
+static nsec_t
+mono_now(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (nsec_t)ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
+}
+
 /* Each slice's part of the engine. Those of the operators use the one that is
  * there already, as do sources of the worker's own. */
 static int
@@ -50,11 +59,9 @@ make_shares(struct session_env *env)
 static int
 make_slices(struct session_env *env)
 {
-	struct timespec ts;
 	struct errbuf err;
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	env->started = (nsec_t)ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
+	env->started = mono_now();
 	env->slices = env->cfg.slices;
 	if (env->slices == NULL && slices_new(NULL, env->cfg.uid, &env->slices, &err) != 0)
 		return -ENOMEM;
@@ -68,7 +75,9 @@ session_env_init(struct session_env *env, const struct ctl_config *cfg, struct e
 	uint32_t n = count_types(cfg->types);
 
 	*env = (struct session_env){ .cfg = *cfg, .engine = engine, .running_max = CTL_RUNNING_MAX,
+		.tasks_uid_max = CTL_TASKS_UID_MAX, .conns_max = CTL_CONNS_MAX,
 		.conns_uid_max = CTL_CONNS_UID_MAX, .out_total = CTL_OUT_TOTAL };
+	peers_init(&env->peers);
 	buf_init(&env->scratch, 0);
 	outfiles_init(&env->files, cfg->data);
 	sources_init(env);
@@ -133,6 +142,7 @@ session_init(struct session *s, struct session_env *env, const char *name)
 	*s = (struct session){ .env = env, .uid = PEER_UNKNOWN, .gid = (gid_t)-1 };
 	s->slice = slices_of_tcp(env->slices);
 	s->slice->clients++;
+	s->peer = peers_join(&env->peers, PEER_UNKNOWN);
 	(void)snprintf(s->name, sizeof(s->name), "%s", name);
 	buf_init(&s->out, CTL_OUT_MAX);
 }
@@ -143,6 +153,10 @@ session_identify(struct session *s, uid_t uid, const gid_t *groups, uint32_t cou
 	struct slices *all = s->env->slices;
 
 	s->slice->clients--;
+	if (s->peer->uid != uid) {
+		peers_leave(&s->env->peers, s->peer);
+		s->peer = peers_join(&s->env->peers, uid);
+	}
 	s->uid = uid;
 	s->slice = uid == PEER_UNKNOWN ? slices_of_tcp(all) : slices_of_user(all, uid, groups, count);
 	s->slice->clients++;
@@ -155,6 +169,7 @@ session_fini(struct session *s)
 	observe_end(s);
 	attach_free(s->attach);
 	s->attach = NULL;
+	peers_leave(&s->env->peers, s->peer);
 	buf_fini(&s->out);
 }
 
@@ -190,12 +205,32 @@ session_reply(struct session *s, const char *fmt, ...)
 	s->attend(s);
 }
 
+/* Cuts of a second that are logged, each: who comes and is cut again and again
+ * must not fill the log. */
+#define CUTS_SAID 10
+
+static void
+say_cut(struct session *s, const char *why)
+{
+	struct session_env *env = s->env;
+	nsec_t now = mono_now();
+
+	if (now - env->cuts_since >= NSEC_PER_SEC) {
+		if (env->cuts > CUTS_SAID)
+			log_info("%u more connections were cut", env->cuts - CUTS_SAID);
+		env->cuts_since = now;
+		env->cuts = 0;
+	}
+	if (env->cuts++ < CUTS_SAID)
+		log_info("%s: cut: %s", s->name, why);
+}
+
 void
 session_cut(struct session *s, const char *why)
 {
 	if (s->cut)
 		return;
-	log_info("%s: cut: %s", s->name, why);
+	say_cut(s, why);
 	s->cut = true;
 	s->attend(s);
 }
@@ -229,6 +264,20 @@ session_reads(const struct session *s)
 	return ended(s) || s->attach == NULL || !attach_full(s->attach);
 }
 
+/* Commands may take long, measurements are many: the clock is not asked for
+ * each of them. */
+#define LINES_UNTIMED 16
+
+static bool
+turn_is_over(const struct session *s, uint32_t lines)
+{
+	uint32_t untimed = s->attach == NULL ? 1 : LINES_UNTIMED;
+
+	if (lines == 0 || s->env->turn_end == 0 || lines % untimed != 0)
+		return lines >= CTL_READ_LINES;
+	return lines >= CTL_READ_LINES || mono_now() >= s->env->turn_end;
+}
+
 size_t
 session_input(struct session *s, char *bytes, size_t len)
 {
@@ -237,7 +286,7 @@ session_input(struct session *s, char *bytes, size_t len)
 	char *line;
 	int rc;
 
-	for (uint32_t n = 0; n < CTL_READ_LINES && !ended(s) && session_reads(s); n++) {
+	for (uint32_t n = 0; !turn_is_over(s, n) && !ended(s) && session_reads(s); n++) {
 		rc = lines_next(&l, &line, &line_len);
 		if (rc == 0)
 			break;

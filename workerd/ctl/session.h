@@ -10,6 +10,7 @@
 #include "common/limits.h"
 #include "workerd/ctl/ctl.h"
 #include "workerd/meas/meas.h"
+#include "workerd/ctl/peer.h"
 #include "workerd/ctl/sources.h"
 
 /*
@@ -41,9 +42,15 @@ struct session_env {
 	bool with_id; /* DATA headers, whatever the listener */
 	struct share *shares; /* beside the slices; the operators' is the engine's own */
 	struct buf scratch;    /* one record */
-	uint32_t running_max;  /* CTL_RUNNING_MAX; tests reach less */
+	struct peers peers;
+	nsec_t turn_end;      /* mono: lines are for the next turn from then on; 0: never */
+	uint32_t running_max; /* CTL_RUNNING_MAX; tests reach less, here and below */
+	uint32_t tasks_uid_max;
+	uint32_t conns_max;
 	uint32_t conns_uid_max;
 	size_t out_total;
+	nsec_t cuts_since; /* mono: the second whose cuts are counted */
+	uint32_t cuts;
 	struct outfiles files;
 	struct sources sources;
 	char monitor[CTL_MONITOR_MAX]; /* "": none set */
@@ -59,8 +66,6 @@ void session_env_fini(struct session_env *);
  * cfg.types and envs, or -1. */
 int session_env_type(const struct session_env *, const char *word, size_t len);
 
-#define PEER_UNKNOWN ((uid_t)-1) /* a TCP client: no uid */
-
 struct session {
 	struct session_env *env;
 	/* There is output, room for input, or an end: look soon. */
@@ -69,6 +74,7 @@ struct session {
 	size_t sent; /* bytes at the front of out that have left */
 	struct attach *attach; /* NULL: interactive */
 	char name[CTL_NAME_MAX];
+	struct peer *peer;
 	uid_t uid; /* the peer, as the kernel tells it */
 	gid_t gid;
 	pid_t pid;
@@ -77,6 +83,7 @@ struct session {
 	struct session *observe_next; /* of those that are told of sources */
 	struct session *observe_prev;
 	bool observing;
+	struct errbuf why; /* the last refusal of which the reply does not say why */
 	bool closing; /* no more input; close when out has been sent */
 	bool cut;     /* close now; nothing more is sent */
 };
@@ -89,8 +96,8 @@ void session_identify(struct session *, uid_t uid, const gid_t *groups, uint32_t
 void session_fini(struct session *);
 
 /* Takes the whole lines at the front of received bytes (writable), at most
- * CTL_READ_LINES; returns how many bytes it is through with. Whole lines are
- * left also when session_reads says no. */
+ * CTL_READ_LINES and not beyond the turn's end; returns how many bytes it is
+ * through with. Whole lines are left also when session_reads says no. */
 size_t session_input(struct session *, char *bytes, size_t len);
 bool session_reads(const struct session *);
 /* The client will send nothing more. */

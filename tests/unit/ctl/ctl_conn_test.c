@@ -315,8 +315,9 @@ a_flood_of_short_lines_is_taken_in_parts(void **state)
 	struct room *r = *state;
 	char flood[16384];
 	int fd = connect_pair(r);
+	uint32_t errors = 0, answers = 0;
 	const char *a;
-	bool end;
+	bool end = false;
 
 	for (size_t i = 0; i < sizeof(flood); i += 2)
 		memcpy(flood + i, "x\n", 2);
@@ -325,10 +326,13 @@ a_flood_of_short_lines_is_taken_in_parts(void **state)
 	(void)uv_run(&r->loop, UV_RUN_NOWAIT);
 	assert_in_range(recv(fd, r->answer, sizeof(r->answer), 0), 27, 2 * CTL_READ_LINES * 27);
 	say(fd, "get pid\nexit\n");
-	a = hear(r, fd, &end);
-	assert_true(end);
-	assert_int_equal(count(a, "OK pid 4711\n"), 1);
-	assert_true(count(a, "ERR unhandled command 'x'\n") >= sizeof(flood) / 2 - 2 * CTL_READ_LINES);
+	while (!end) {
+		a = hear(r, fd, &end);
+		answers += count(a, "OK pid 4711\n");
+		errors += count(a, "ERR unhandled command 'x'");
+	}
+	assert_int_equal(answers, 1);
+	assert_true(errors >= sizeof(flood) / 2 - 2 * CTL_READ_LINES - 10);
 	(void)close(fd);
 }
 
@@ -418,6 +422,7 @@ too_many_connections_are_told_so(void **state)
 		skip();
 	}
 	r->ctl->env.conns_uid_max = CTL_CONNS_MAX;
+	r->ctl->env.conns_max += getuid() == 0 ? 0 : CTL_CONNS_KEPT;
 	room_listen(r, CTL_FORM_PLAIN);
 	for (int i = 0; i <= CTL_CONNS_MAX; i++) {
 		fds[i] = connect_unix(r);

@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "workerd/ctl/ctl_priv.h"
+
 static void
 wake(void *ctx)
 {
@@ -63,7 +65,7 @@ room_close(void **state)
 void
 room_spin(struct room *r)
 {
-	for (int i = 0; i < 20; i++) {
+	for (int i = 0; i < 20 || r->ctl->turns.count > 0; i++) {
 		(void)uv_run(&r->loop, UV_RUN_NOWAIT);
 		mock_net_run(&r->net, NSEC_PER_MSEC);
 	}

@@ -1,0 +1,380 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "common/limits.h"
+#include "tests/unit/ctl/room.h"
+#include "workerd/ctl/ctl_priv.h"
+
+/*
+ * Clients that mean no good, or are broken: what each may hold is bounded, and
+ * others have their turn. tests/netns/test_hostile.py does the same to the real
+ * pair.
+ */
+
+#define NOBODY 65534
+
+/* Of another user than ours; only root can be somebody else. */
+static int
+connect_as(struct room *r, uid_t uid)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	(void)snprintf(un.sun_path, sizeof(un.sun_path), "%s", r->path);
+	assert_true(fd >= 0);
+	assert_int_equal(seteuid(uid), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&un, sizeof(un)), 0);
+	assert_int_equal(seteuid(0), 0);
+	return fd;
+}
+
+static bool
+listen_for_users(struct room *r)
+{
+	if (getuid() != 0)
+		return false;
+	room_listen(r, CTL_FORM_PLAIN);
+	return chmod(r->path, 0666) == 0;
+}
+
+static int
+connect_pair(struct room *r)
+{
+	int fds[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	assert_int_equal(fcntl(fds[0], F_SETFL, O_NONBLOCK), 0);
+	assert_int_equal(ctl_client(r->ctl, fds[1]), 0);
+	return fds[0];
+}
+
+static void
+say(int fd, const char *text)
+{
+	assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+}
+
+/* A new client that asks until so much waits for it, and reads nothing. */
+static int
+connect_silent(struct room *r, uid_t uid, size_t unsent)
+{
+	int fd = uid == getuid() ? connect_pair(r) : connect_as(r, uid);
+	const struct session *s;
+
+	room_spin(r);
+	for (s = &r->ctl->conns->session; session_unsent(s) < unsent; room_spin(r))
+		say(fd, "describe\n");
+	return fd;
+}
+
+/* The line as often as the socket takes it without being read. */
+static void
+stuff(int fd, const char *line)
+{
+	while (send(fd, line, strlen(line), MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)strlen(line))
+		;
+}
+
+/* What has come; *ret_end: and then the end of file. */
+static const char *
+hear(struct room *r, int fd, bool *ret_end)
+{
+	size_t len = 0;
+	ssize_t n;
+
+	while ((n = recv(fd, r->answer + len, sizeof(r->answer) - 1 - len, 0)) > 0)
+		len += (size_t)n;
+	r->answer[len] = '\0';
+	if (ret_end != NULL)
+		*ret_end = n == 0 || errno != EAGAIN;
+	return r->answer;
+}
+
+/* The loop for so long, by the clock on the wall. */
+static void
+spin_ms(struct room *r, uint32_t ms)
+{
+	for (uint32_t i = 0; i < ms / 10; i++) {
+		room_spin(r);
+		(void)usleep(10000);
+	}
+}
+
+/* ---- turns ---- */
+
+#define FLOODERS 64
+
+static void
+a_flood_of_one_user_does_not_hold_up_another(void **state)
+{
+	struct room *r = *state;
+	int flood[FLOODERS], polite;
+	uint32_t served = 0;
+
+	if (!listen_for_users(r))
+		skip();
+	for (int i = 0; i < FLOODERS; i++)
+		flood[i] = connect_as(r, NOBODY);
+	polite = connect_as(r, NOBODY - 1);
+	room_spin(r);
+	for (int i = 0; i < FLOODERS; i++)
+		stuff(flood[i], "describe\n");
+	say(polite, "get pid\n");
+	/* What is read comes with one run, and goes out with the next. */
+	(void)uv_run(&r->loop, UV_RUN_NOWAIT);
+	(void)uv_run(&r->loop, UV_RUN_NOWAIT);
+	(void)uv_run(&r->loop, UV_RUN_NOWAIT);
+	assert_string_equal(hear(r, polite, NULL), "OK pid 4711\n");
+	/* Each of them has more to do than a turn allows. */
+	for (int i = 0; i < FLOODERS; i++)
+		served += recv(flood[i], r->answer, sizeof(r->answer), 0) > 0;
+	assert_in_range(served, 1, FLOODERS / 2);
+	/* In time all have theirs. */
+	for (int i = 0; i < 20; i++)
+		room_spin(r);
+	for (int i = 0; i < FLOODERS; i++) {
+		assert_true(recv(flood[i], r->answer, sizeof(r->answer), 0) > 0);
+		(void)close(flood[i]);
+	}
+	(void)close(polite);
+}
+
+/* ---- connections ---- */
+
+static void
+the_last_connections_are_for_operators(void **state)
+{
+	struct room *r = *state;
+	int fds[8];
+	bool end;
+
+	if (!listen_for_users(r))
+		skip();
+	r->ctl->env.conns_max = 6 + CTL_CONNS_KEPT;
+	for (int i = 0; i < 8; i++) {
+		fds[i] = connect_as(r, i < 7 ? (uid_t)(NOBODY - i) : 0);
+		room_spin(r);
+	}
+	assert_string_equal(hear(r, fds[6], &end), "ERR too many connections\n");
+	assert_true(end);
+	say(fds[5], "get pid\n");
+	say(fds[7], "get pid\n");
+	room_spin(r);
+	assert_string_equal(hear(r, fds[5], NULL), "OK pid 4711\n");
+	assert_string_equal(hear(r, fds[7], NULL), "OK pid 4711\n");
+	for (int i = 0; i < 8; i++)
+		(void)close(fds[i]);
+}
+
+/* ---- output that nobody takes ---- */
+
+static void
+who_leaves_and_reads_nothing_is_cut(void **state)
+{
+	struct room *r = *state;
+	int half = connect_silent(r, getuid(), 1), leaving = connect_silent(r, getuid(), 1),
+	    staying = connect_silent(r, getuid(), 1);
+
+	r->ctl->drain_ms = 100;
+	assert_int_equal(shutdown(half, SHUT_WR), 0);
+	say(leaving, "exit\n");
+	room_spin(r);
+	assert_int_equal(r->clients_done, 0);
+	spin_ms(r, 400);
+	assert_int_equal(r->clients_done, 2);
+	/* Who may still ask for something is left alone. */
+	(void)hear(r, staying, NULL);
+	say(staying, "exit\n");
+	while (r->clients_done < 3) {
+		room_spin(r);
+		(void)hear(r, staying, NULL);
+	}
+	(void)close(half);
+	(void)close(leaving);
+	(void)close(staying);
+}
+
+static void
+who_leaves_and_reads_slowly_gets_everything(void **state)
+{
+	struct room *r = *state;
+	int slow = connect_pair(r), fast = connect_pair(r);
+	size_t got = 0, all = 0;
+	bool end = false;
+	ssize_t n;
+
+	r->ctl->drain_ms = 200;
+	for (int i = 0; i < 25; i++) {
+		say(slow, "describe\n");
+		say(fast, "describe\n");
+	}
+	say(slow, "exit\n");
+	say(fast, "exit\n");
+	while (!end) {
+		room_spin(r);
+		all += strlen(hear(r, fast, &end));
+	}
+	/* A little at a time, for longer than the patience with who takes none. */
+	for (n = 1; n != 0; (void)usleep(1000)) {
+		n = recv(slow, r->answer, all / 400, 0);
+		got += n > 0 ? (size_t)n : 0;
+		room_spin(r);
+	}
+	assert_int_equal(got, all);
+	(void)close(slow);
+	(void)close(fast);
+}
+
+static void
+results_are_kept_longer(void **state)
+{
+	struct room *r = *state;
+	char lines[14 * 1000 + 1];
+	int fd = connect_pair(r);
+
+	r->ctl->drain_ms = 20;
+	r->ctl->drain_attached_ms = 300;
+	mock_lines(lines, sizeof(lines), "now 192.0.2.1\n");
+	say(fd, "attach\n");
+	for (int i = 0; i < 3; i++) {
+		say(fd, lines);
+		room_spin(r);
+	}
+	say(fd, "done\n");
+	spin_ms(r, 150);
+	assert_int_equal(r->clients_done, 0);
+	spin_ms(r, 500);
+	assert_int_equal(r->clients_done, 1);
+	(void)close(fd);
+}
+
+/* Each far below its mark, all of them above what there is for all. */
+static void
+many_small_outputs_have_a_bound_too(void **state)
+{
+	struct room *r = *state;
+	int fds[16], reader = connect_pair(r);
+
+	r->ctl->env.out_total = 2 * 1024 * 1024;
+	for (int i = 0; i < 16; i++) {
+		fds[i] = connect_silent(r, getuid(), 200 * 1024);
+		assert_true(r->ctl->unsent <= r->ctl->env.out_total);
+	}
+	assert_in_range(r->clients_done, 1, 15);
+	say(reader, "get pid\n");
+	room_spin(r);
+	assert_string_equal(hear(r, reader, NULL), "OK pid 4711\n");
+	for (int i = 0; i < 16; i++)
+		(void)close(fds[i]);
+	(void)close(reader);
+}
+
+static void
+who_fills_the_room_for_output_gives_it_up(void **state)
+{
+	struct room *r = *state;
+	int greedy[8], modest;
+	const char *a;
+	size_t have;
+	bool end;
+
+	if (!listen_for_users(r))
+		skip();
+	r->ctl->env.out_total = 1024 * 1024;
+	for (int i = 0; i < 8; i++)
+		greedy[i] = connect_silent(r, NOBODY, 120 * 1024);
+	modest = connect_silent(r, NOBODY - 1, 400 * 1024);
+	assert_true(r->ctl->unsent <= r->ctl->env.out_total);
+	for (a = hear(r, modest, &end), have = 0; *a != '\0'; a = hear(r, modest, &end)) {
+		have += strlen(a);
+		room_spin(r);
+	}
+	assert_false(end);
+	assert_true(have > 400 * 1024);
+	for (int i = 0; i < 8; i++)
+		(void)close(greedy[i]);
+	(void)close(modest);
+}
+
+/* ---- what is accepted ---- */
+
+static void
+a_user_has_so_many_measurements(void **state)
+{
+	struct room *r = *state;
+	int a = connect_pair(r), b = connect_pair(r);
+
+	r->ctl->env.tasks_uid_max = 3;
+	say(a, "attach\nwait 192.0.2.1\nwait 192.0.2.2\n");
+	say(b, "attach\n");
+	room_spin(r);
+	(void)hear(r, b, NULL);
+	say(b, "wait 192.0.2.3\nwait 192.0.2.4\n");
+	room_spin(r);
+	assert_non_null(strstr(hear(r, b, NULL),
+	    "ERR command not accepted: this user: 3 measurements, 0 left; again when one of them ends\n"));
+	say(a, "halt 1\n");
+	room_spin(r);
+	say(b, "wait 192.0.2.4\n");
+	room_spin(r);
+	assert_non_null(strstr(hear(r, b, NULL), "OK id-2\n"));
+	assert_int_equal(mock_alive, 3);
+	(void)close(a);
+	(void)close(b);
+}
+
+static void
+many_connections_share_the_room_for_commands(void **state)
+{
+	struct room *r = *state;
+	char lines[15 * 1000 + 1];
+	int fd = connect_pair(r);
+	struct peer *p = r->ctl->conns->session.peer;
+
+	mock_lines(lines, sizeof(lines), "wait 192.0.2.1\n");
+	/* As if it had so many more. */
+	p->sessions += 1000;
+	say(fd, "attach window 1\n");
+	say(fd, lines);
+	room_spin(r);
+	assert_in_range(mock_alive, CTL_QUEUE_UID_MAX / 1001, CTL_QUEUE_UID_MAX / 1001 + 1);
+	p->sessions += 1000000;
+	(void)close(fd);
+	fd = connect_pair(r);
+	say(fd, "attach window 1\n");
+	say(fd, lines);
+	room_spin(r);
+	assert_in_range(mock_alive, CTL_QUEUE_MIN, CTL_QUEUE_MIN + 1);
+	p->sessions -= 1001000;
+	(void)close(fd);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, room_open, room_close)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(a_flood_of_one_user_does_not_hold_up_another),
+		T(the_last_connections_are_for_operators),
+		T(who_leaves_and_reads_nothing_is_cut),
+		T(who_leaves_and_reads_slowly_gets_everything),
+		T(results_are_kept_longer),
+		T(many_small_outputs_have_a_bound_too),
+		T(who_fills_the_room_for_output_gives_it_up),
+		T(a_user_has_so_many_measurements),
+		T(many_connections_share_the_room_for_commands),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
