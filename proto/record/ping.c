@@ -63,6 +63,21 @@ high_flags(const struct field_ctx *c, const struct field *f)
 	return rec_of(c)->flags > UINT8_MAX;
 }
 
+bool
+ping_has_source(const struct ping_record *p)
+{
+	static const uint8_t none[sizeof(p->src.b)];
+
+	return p->src.family != ADDR_NONE && memcmp(p->src.b, none, sizeof(none)) != 0;
+}
+
+static bool
+source_known(const struct field_ctx *c, const struct field *f)
+{
+	(void)f;
+	return ping_has_source(rec_of(c));
+}
+
 /* warts.md 10.1, #27: absent means the same seconds as the wait. */
 static bool
 other_timeout(const struct field_ctx *c, const struct field *f)
@@ -156,7 +171,7 @@ static const struct field fields[] = {
 	    .json_when = port_method },
 	[19] = { "userid", FK_U32, MEMBER(BASE_REC, ping_record, userid), .when = field_given },
 	[20] = { "src", FK_ADDR, MEMBER(BASE_REC, ping_record, src), .when = field_given,
-	    .json_when = field_given },
+	    .json_when = source_known },
 	[21] = { "dst", FK_ADDR, MEMBER(BASE_REC, ping_record, dst) },
 	[22] = { .kind = FK_U8, MEMBER(BASE_REC, ping_record, flags), .when = field_given },
 	[23] = { "tos", FK_U8, MEMBER(BASE_REC, ping_record, tos), .when = field_given },

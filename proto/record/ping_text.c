@@ -127,7 +127,7 @@ ping_text(struct buf *b, const void *rec)
 	struct ping_stat s;
 
 	buf_text(b, "ping");
-	if (p->src.family != ADDR_NONE) {
+	if (ping_has_source(p)) {
 		buf_text(b, " from ");
 		text_addr(b, &p->src);
 	}

@@ -89,6 +89,22 @@ ping_counts_duplicates_errors_and_pending(void **state)
 	(void)state;
 }
 
+static void
+a_ping_without_a_route_names_no_source(void **state)
+{
+	struct ping_record p = { .src.family = ADDR_IP4, .probe_size = 84, .stop_reason = PING_STOP_ERROR };
+	struct buf b;
+
+	buf_init(&b, 0);
+	(void)addr_parse("203.0.113.9", &p.dst);
+	text_write(&b, &ping_record_type, &p);
+	text_is(&b, "ping to 203.0.113.9: 84 byte packets\n"
+		    "--- 203.0.113.9 ping statistics ---\n"
+		    "0 packets transmitted, 0 packets received\n");
+	contains(&ping_record_type, &p, "\"icmp-echo\",\"dst\":\"203.0.113.9\"");
+	(void)state;
+}
+
 /* An interface or list may have any name; the line stays JSON. */
 static void
 foreign_strings_are_escaped_and_cut(void **state)
@@ -338,6 +354,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(silent_ping_lists_its_probes),
 		cmocka_unit_test(ping_counts_duplicates_errors_and_pending),
+		cmocka_unit_test(a_ping_without_a_route_names_no_source),
 		cmocka_unit_test(foreign_strings_are_escaped_and_cut),
 		cmocka_unit_test(silent_hops_are_listed_by_ttl),
 		cmocka_unit_test(replies_are_sorted_by_ttl_then_arrival),

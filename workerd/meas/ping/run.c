@@ -26,7 +26,7 @@ end(struct ping *p, enum ping_stop reason)
 	for (uint16_t i = 0; i < rec->sent; i++)
 		rec->probes[i].flags &= (uint8_t)~PING_PROBE_PENDING;
 	rec->stop_reason = (uint8_t)reason;
-	/* Ended before there was a route: "no address" of its family, since
+	/* Ended before there was a route: a zero address of its family, since
 	 * readers give up a file at a ping without a source. */
 	if (rec->src.family == ADDR_NONE)
 		rec->src.family = rec->dst.family;
