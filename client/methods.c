@@ -73,7 +73,8 @@ methods_allow(const struct methods *m, const char *command, size_t len)
 	size_t n = blank == NULL ? len : (size_t)(blank - command);
 
 	for (uint32_t i = 0; i < m->count; i++) {
-		if (strlen(m->off[i]) == n && memcmp(m->off[i], command, n) == 0)
+		/* the service takes a command's word in any case */
+		if (strlen(m->off[i]) == n && strncasecmp(m->off[i], command, n) == 0)
 			return false;
 	}
 	return true;

@@ -362,6 +362,7 @@ a_disabled_method_is_not_allowed(void **state)
 	(void)unlink(path);
 	assert_false(methods_allow(&m, "trace x", 7));
 	assert_false(methods_allow(&m, "trace", 5));
+	assert_false(methods_allow(&m, "TRACE x", 7));
 	assert_true(methods_allow(&m, "tracelb x", 9));
 	assert_true(methods_allow(&m, "ping x", 6));
 	path = file_with(bad, sizeof(bad) - 1);
