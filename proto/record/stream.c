@@ -267,8 +267,8 @@ warts_stream_item(struct warts_stream *s, struct buf *out, const struct warts_it
 
 /* As warts_stream_item, but numbers are the file's own: it may define a list
  * twice, and both must be counted. */
-static int
-scan_item(struct warts_stream *s, const struct warts_item *i)
+int
+warts_stream_learn(struct warts_stream *s, const struct warts_item *i)
 {
 	switch (i->kind) {
 	case WARTS_ITEM_LIST:
@@ -284,26 +284,4 @@ scan_item(struct warts_stream *s, const struct warts_item *i)
 		break;
 	}
 	return 0;
-}
-
-int
-warts_stream_scan(
-    struct warts_stream *s, warts_source *source, void *arg, uint64_t *ret_end, struct errbuf *reterr)
-{
-	struct warts_reader *r = warts_reader_new(source, arg);
-	struct warts_item item;
-	int code;
-
-	*ret_end = 0;
-	if (r == NULL)
-		return errbuf_set(reterr, -ENOMEM, "out of memory");
-	while ((code = warts_reader_next(r, &item, reterr)) > 0) {
-		if (scan_item(s, &item) < 0) {
-			code = errbuf_set(reterr, -ENOMEM, "out of memory");
-			break;
-		}
-	}
-	*ret_end = warts_reader_offset(r);
-	warts_reader_free(r);
-	return code;
 }

@@ -49,13 +49,8 @@ int warts_stream_write(struct warts_stream *, struct buf *out, const struct reco
 /* An item from any reader, renumbered into this stream; how files are joined. */
 int warts_stream_item(struct warts_stream *, struct buf *out, const struct warts_item *);
 
-/*
- * Reads a file that will be appended to, into a fresh stream: its lists and
- * cycles, and in *ret_end where its last whole record ends. 0: whole to its
- * end; -EBADMSG: damaged behind *ret_end, where it may be cut, *reterr says
- * how; another error: the file could not be read.
- */
-int warts_stream_scan(
-    struct warts_stream *, warts_source *source, void *arg, uint64_t *ret_end, struct errbuf *reterr);
+/* What is in a file that will be appended to already, item by item, into a fresh
+ * stream: its lists and cycles. 0 or -ENOMEM. */
+int warts_stream_learn(struct warts_stream *, const struct warts_item *);
 
 #endif

@@ -20,6 +20,7 @@ struct warts_reader {
 	void *arg;
 	uint64_t offset; /* of the record being read */
 	int failed;      /* sticks */
+	bool skim;
 	struct buf body;
 	struct list_record **lists; /* [0] is number 1; never moved, records point here */
 	struct cycle_slot **cycles;
@@ -93,6 +94,12 @@ warts_reader_free(struct warts_reader *r)
 	warts_names_free(r->names);
 	buf_fini(&r->body);
 	free(r);
+}
+
+void
+warts_reader_skim(struct warts_reader *r)
+{
+	r->skim = true;
 }
 
 uint64_t
@@ -444,8 +451,8 @@ read_item(struct warts_reader *r, struct warts_item *item, struct errbuf *err)
 
 	if (code <= 0)
 		return code;
-	known = item->warts_type <= WARTS_ADDR || record_type_find(item->warts_type) != NULL;
-	if (known && item->len > WARTS_RECORD_MAX)
+	known = item->warts_type <= WARTS_ADDR || (!r->skim && record_type_find(item->warts_type) != NULL);
+	if ((known || r->skim) && item->len > WARTS_RECORD_MAX)
 		return errbuf_set(err, -EMSGSIZE, "offset %llu: a record of %u bytes; at most %u are read",
 		    (unsigned long long)r->offset, item->len, WARTS_RECORD_MAX);
 	code = take(r, item->len, known, &got);

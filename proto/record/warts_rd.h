@@ -49,6 +49,9 @@ struct warts_reader;
 /* NULL without memory. arg is borrowed. */
 struct warts_reader *warts_reader_new(warts_source *source, void *arg);
 void warts_reader_free(struct warts_reader *);
+/* Measurements are passed over undecoded, as SKIPPED: for who only wants to know
+ * what the file defines, and where its records end. */
+void warts_reader_skim(struct warts_reader *);
 
 /*
  * 1: an item. 0: the stream ends between two records; when more bytes come

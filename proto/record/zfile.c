@@ -61,17 +61,23 @@ pack_bzip2(const void *bytes, unsigned int n, struct buf *out)
 	return 0;
 }
 
+/* No dictionary longer than its text: the preset's takes 94 MB of memory, which
+ * has to be made and cleared for each stream. */
 static int
 pack_xz(const void *bytes, size_t n, struct buf *out)
 {
 	size_t bound = lzma_stream_buffer_bound(n);
 	uint8_t *p = bound == 0 ? NULL : buf_room(out, bound);
+	lzma_options_lzma how;
+	lzma_filter filters[] = { { LZMA_FILTER_LZMA2, &how }, { LZMA_VLI_UNKNOWN, NULL } };
 	size_t len = 0;
 	lzma_ret r;
 
-	if (p == NULL)
+	if (p == NULL || lzma_lzma_preset(&how, XZ_PRESET))
 		return -ENOMEM;
-	r = lzma_easy_buffer_encode(XZ_PRESET, LZMA_CHECK_CRC64, NULL, bytes, n, p, &len, bound);
+	if (n < how.dict_size)
+		how.dict_size = n < LZMA_DICT_SIZE_MIN ? LZMA_DICT_SIZE_MIN : (uint32_t)n;
+	r = lzma_stream_buffer_encode(filters, LZMA_CHECK_CRC64, NULL, bytes, n, p, &len, bound);
 	if (r != LZMA_OK)
 		return r == LZMA_MEM_ERROR ? -ENOMEM : -EIO;
 	out->len -= bound - len;
@@ -121,6 +127,9 @@ struct zfile {
 	bool open; /* the kind's decoder is */
 	size_t at; /* what of in is used */
 	size_t have;
+	uint64_t base; /* of in, in the file */
+	uint64_t made; /* bytes handed out */
+	struct zfile_mark mark;
 	uint8_t in[INPUT_BYTES];
 };
 
@@ -163,6 +172,12 @@ zfile_reader_kind(const struct zfile *z)
 	return z->kind;
 }
 
+struct zfile_mark
+zfile_reader_mark(const struct zfile *z)
+{
+	return z->mark;
+}
+
 /* More input behind what is there. */
 static int
 fill(struct zfile *z)
@@ -172,6 +187,7 @@ fill(struct zfile *z)
 	if (z->at > 0) {
 		memmove(z->in, z->in + z->at, z->have - z->at);
 		z->have -= z->at;
+		z->base += z->at;
 		z->at = 0;
 	}
 	do
@@ -291,8 +307,10 @@ step(struct zfile *z, uint8_t *p, size_t n, size_t *ret_made)
 		r = step_xz(z, p, n, ret_made);
 	if (r != 0)
 		decoder_close(z);
-	if (r == 1)
+	if (r == 1) {
 		z->inside = false; /* the next bytes, if any, begin another */
+		z->mark = (struct zfile_mark){ .packed = z->base + z->at, .plain = z->made + *ret_made };
+	}
 	return r;
 }
 
@@ -354,5 +372,7 @@ zfile_read(void *zfile, void *p, size_t n)
 		r = z->kind == ZFILE_NONE ? copy(z, p, n) : unpack(z, p, n);
 	if (r < 0)
 		z->failed = (int)r;
+	else
+		z->made += (uint64_t)r;
 	return r;
 }

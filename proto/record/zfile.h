@@ -9,8 +9,8 @@
 #include "common/err.h"
 
 /*
- * Compressed files: gzip, bzip2 and xz. A library of its own, so that the
- * worker links no decompressor.
+ * Compressed files: gzip, bzip2 and xz. A library of its own, for those who have
+ * files.
  */
 enum zfile_kind {
 	ZFILE_NONE,
@@ -37,5 +37,13 @@ ssize_t zfile_read(void *zfile, void *p, size_t n);
 
 /* What the file turned out to be; known after the first read. */
 enum zfile_kind zfile_reader_kind(const struct zfile *);
+
+/* Where the last of the streams that were read through ended: in the file,
+ * counted from where reading began, and in what the streams hold. */
+struct zfile_mark {
+	uint64_t packed; /* 0: none has ended */
+	uint64_t plain;
+};
+struct zfile_mark zfile_reader_mark(const struct zfile *);
 
 #endif

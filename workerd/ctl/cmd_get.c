@@ -25,6 +25,14 @@ get_command(struct session *s, char *rest)
 	get_text(s, "command", s->env->command);
 }
 
+/* Replies that existing clients compare do not say it. */
+static void
+get_error(struct session *s, char *rest)
+{
+	(void)rest;
+	get_text(s, "error", s->why.text);
+}
+
 static void
 get_holdtime(struct session *s, char *rest)
 {
@@ -87,6 +95,7 @@ get_window(struct session *s, char *rest)
 
 static const struct cmd gets[] = {
 	{ "command", NULL, NULL, get_command },
+	{ "error", NULL, NULL, get_error },
 	{ "holdtime", NULL, NULL, get_holdtime },
 	{ "monitorname", NULL, NULL, get_monitorname },
 	{ "nameserver", NULL, NULL, get_nameserver },

@@ -15,18 +15,11 @@ enum { MODE_TRUNCATE = 1, MODE_APPEND };
 
 static const struct word modes[] = { { "truncate", MODE_TRUNCATE }, { "append", MODE_APPEND }, { NULL, 0 } };
 
-static const struct word formats[] = {
-	{ "warts", OUTFILE_WARTS },
-	{ "json", OUTFILE_JSON },
-	{ "text", OUTFILE_TEXT },
-	{ NULL, 0 },
-};
-
 struct open_values {
 	const char *name;
 	const char *file;
 	const char *mode;
-	const char *format; /* ours; without it warts, as existing clients expect */
+	const char *format; /* ours */
 };
 
 static const char **
@@ -76,42 +69,47 @@ changed(struct session_env *env)
 	(void)sources_commit(env);
 }
 
+/* True, or it has replied. */
+static bool
+open_check(struct session *s, const struct open_values *v, struct outfile_options *ret)
+{
+	uint32_t mode;
+
+	if (v->name == NULL || v->file == NULL || v->mode == NULL) {
+		session_reply(s, OPEN_USAGE);
+		return false;
+	}
+	if (!word_find(modes, v->mode, &mode)) {
+		session_reply(s, "ERR mode must be truncate or append");
+		return false;
+	}
+	*ret = (struct outfile_options){ .alias = v->name,
+		.path = v->file,
+		.truncate = mode == MODE_TRUNCATE,
+		.format = outfile_format_of_path(v->file) };
+	if (v->format == NULL || outfile_format_find(v->format, &ret->format))
+		return true;
+	session_reply(s, "ERR format must be warts, json or text, each perhaps with .gz, .bz2 or .xz");
+	return false;
+}
+
 static void
 outfile_open(struct session *s, char *rest)
 {
+	struct outfile_options o;
 	struct open_values v = { 0 };
-	uint32_t mode, format = OUTFILE_WARTS;
-	struct errbuf err = { "" };
-	struct outfile *o;
 	int rc;
 
-	if (!open_parse(s, rest, &v))
+	if (!open_parse(s, rest, &v) || !open_check(s, &v, &o))
 		return;
-	if (v.name == NULL || v.file == NULL || v.mode == NULL) {
-		session_reply(s, OPEN_USAGE);
-		return;
-	}
-	if (!state_can_hold(v.name) || !state_can_hold(v.file)) {
-		session_reply(s, "ERR could not add outfile");
-		return;
-	}
-	if (!word_find(modes, v.mode, &mode)) {
-		session_reply(s, "ERR mode must be truncate or append");
-		return;
-	}
-	if (v.format != NULL && !word_find(formats, v.format, &format)) {
-		session_reply(s, "ERR format must be warts, json or text");
-		return;
-	}
-	rc = outfiles_open(&s->env->files,
-	    &(struct outfile_options){ .alias = v.name,
-		.path = v.file,
-		.truncate = mode == MODE_TRUNCATE,
-		.format = (enum outfile_format)format,
-		.scan_max = OUTFILE_SCAN_MAX },
-	    &o, &err);
+	if (!state_can_hold(v.name) || !state_can_hold(v.file))
+		rc = errbuf_set(&s->why, -EINVAL, "alias and path have at most %d bytes, and not both blanks and quotes",
+		    SOURCE_TEXT_MAX - 1);
+	else
+		rc = sources_open_outfile(s->env, &o, &s->why);
 	if (rc != 0) {
-		log_warn("%s: outfile '%s': %s", s->name, v.name, err.text);
+		/* Clients compare the reply: "get error" tells the reason. */
+		log_warn("%s: outfile '%s': %s", s->name, v.name, s->why.text);
 		session_reply(s, "ERR could not add outfile");
 		return;
 	}
@@ -137,7 +135,7 @@ outfile_close(struct session *s, char *rest)
 		session_reply(s, "ERR could not drop outfile: refcnt %u", o->refs);
 		return;
 	}
-	if (sources_commit(s->env) != 0) {
+	if (sources_commit(s->env) != 0 || outfile_waits(o)) {
 		session_reply(s, "ERR could not drop outfile: results wait for the disk");
 		return;
 	}
@@ -168,6 +166,11 @@ outfile_exchange(struct session *s, char *rest)
 		session_reply(s, "ERR could not swap outfiles: results wait for the disk");
 		return;
 	}
+	if (!outfile_ready(o[0]) || !outfile_ready(o[1])) {
+		session_reply(s, "ERR could not swap outfiles: '%s' is not ready, see outfile list",
+		    outfile_ready(o[0]) ? o[1]->alias : o[0]->alias);
+		return;
+	}
 	outfile_swap(o[0], o[1]);
 	changed(s->env);
 	session_reply(s, "OK");
@@ -177,8 +180,13 @@ static void
 outfile_list(struct session *s, char *rest)
 {
 	(void)rest;
-	for (const struct outfile *o = s->env->files.first; o != NULL; o = o->next)
-		session_reply(s, "INFO '%s' file '%s' refcnt %u", o->alias, outfile_path(o), o->refs);
+	for (const struct outfile *o = s->env->files.first; o != NULL; o = o->next) {
+		struct errbuf why = { "" };
+		bool bad = outfile_trouble(o, &why);
+
+		session_reply(s, "INFO '%s' file '%s' refcnt %u%s%s%s", o->alias, outfile_path(o), o->refs,
+		    bad ? " trouble '" : "", why.text, bad ? "'" : "");
+	}
 	session_reply(s, "OK");
 }
 
@@ -201,7 +209,7 @@ cmd_outfile(struct session *s, char *rest)
 		session_reply(s, "ERR unhandled outfile command '%s'", word);
 	else if (!session_operator(s))
 		session_reply(s, "ERR not permitted: outfile is for operators");
-	else if (s->env->files.dir == NULL || s->env->files.dir->fd < 0)
+	else if ((s->env->files.dir == NULL || s->env->files.dir->fd < 0) && s->env->files.first == NULL)
 		session_reply(s, "ERR no data directory: the service keeps no files");
 	else
 		verb->run(s, tail);

@@ -147,7 +147,7 @@ check_numbers(struct session *s, const struct values *v, struct managed_options 
 
 /* The state file must be able to hold it. */
 static bool
-can_be_kept(const struct managed *m)
+has_room(const struct session_env *env, const struct managed *m, struct errbuf *why)
 {
 	struct buf b;
 	bool ok;
@@ -156,7 +156,11 @@ can_be_kept(const struct managed *m)
 	state_source_put(&b, m);
 	ok = !b.failed;
 	buf_fini(&b);
-	return ok;
+	if (!ok)
+		(void)errbuf_set(why, 0, "a text has both blanks and quotes: the state file cannot hold it");
+	else if (env->sources.count >= SOURCES_MAX)
+		(void)errbuf_set(why, 0, "there are %d sources already: delete one", SOURCES_MAX);
+	return ok && env->sources.count < SOURCES_MAX;
 }
 
 static void
@@ -174,18 +178,18 @@ static void
 add(struct session *s, struct managed_options *o)
 {
 	struct session_env *env = s->env;
-	struct errbuf err = { "" };
 	struct source_view v;
 	struct managed *m;
 
 	if (o->out == NULL)
-		o->out = sources_default_outfile(env, &err);
-	if (o->out == NULL || managed_new(env, o, &m, &err) != 0) {
-		log_warn("%s: source '%s': %s", s->name, o->name, err.text);
+		o->out = sources_default_outfile(env, &s->why);
+	if (o->out == NULL || managed_new(env, o, &m, &s->why) != 0) {
+		/* As with outfiles, "get error" tells it. */
+		log_warn("%s: source '%s': %s", s->name, o->name, s->why.text);
 		session_reply(s, "ERR could not alloc source");
 		return;
 	}
-	if (env->sources.count >= SOURCES_MAX || !can_be_kept(m)) {
+	if (!has_room(env, m, &s->why)) {
 		m->out->refs--;
 		managed_free(m);
 		session_reply(s, "ERR could not add source");

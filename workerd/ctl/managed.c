@@ -96,7 +96,7 @@ cycle_begin(struct managed *m)
 	m->read_all = false;
 	m->taken = m->bad = m->lost = 0;
 	list_rewind(m);
-	written(m, "the start of a cycle", outfile_cycle_start(m->out, &m->cycle));
+	written(m, "the start of a cycle", outfile_cycle_start(&m->env->files, m->out, &m->cycle));
 	observe_event(m->env, m->uid, "cycle '%s' id %u", m->list.name, m->cycle.id);
 	sources_dirty(m->env);
 	wake(m);
@@ -120,7 +120,7 @@ cycle_end(struct managed *m)
 	m->cycle.stop = wall_seconds();
 	m->in_cycle = false;
 	place_reset(&m->place);
-	written(m, "the end of a cycle", outfile_cycle_stop(m->out, &m->cycle));
+	written(m, "the end of a cycle", outfile_cycle_stop(&m->env->files, m->out, &m->cycle));
 	if (m->bad > BAD_SAID)
 		log_warn("source '%s': %u lines of this cycle were skipped", m->list.name, m->bad);
 	if (m->lost > 1)
@@ -169,7 +169,8 @@ on_finished(struct source *src, struct task *t)
 
 	if (!m->discard) {
 		written(m, "a result",
-		    outfile_record(m->out, meas->type->record, meas->type->result(meas), &m->cycle));
+		    outfile_record(&m->env->files, m->out, meas->type->record, meas->type->result(meas),
+			&m->cycle));
 		place_done(&m->place, number);
 		sources_dirty(m->env);
 	}
@@ -247,6 +248,15 @@ take_line(struct managed *m, struct task **ret)
 	return *ret != NULL;
 }
 
+/* No file takes more now, or the default output is behind with its copies. */
+static bool
+held_up(const struct managed *m)
+{
+	const struct outfiles *files = &m->env->files;
+
+	return outfile_full(m->out) || (files->copy && files->given != NULL && outfile_full(files->given));
+}
+
 static struct task *
 on_take(struct source *src)
 {
@@ -256,7 +266,7 @@ on_take(struct source *src)
 	if (!m->in_cycle || m->read_all || m->deleting || m->discard || m->priority == 0 ||
 	    m->env->sources.flushing)
 		return NULL;
-	m->starved = outfile_full(m->out);
+	m->starved = held_up(m);
 	for (int i = 0; i < TAKE_LINES && !m->starved; i++) {
 		m->crowded = place_reserve(&m->place) != 0;
 		if (m->crowded || take_line(m, &t))
@@ -264,7 +274,7 @@ on_take(struct source *src)
 		m->starved = i == TAKE_LINES - 1;
 	}
 	if (m->starved)
-		sources_want(m->env, outfile_full(m->out) ? 100 : 0);
+		sources_want(m->env, held_up(m) ? 100 : 0);
 	if (t != NULL)
 		m->taken++;
 	settle(m);
@@ -408,10 +418,12 @@ managed_start(struct managed *m)
 {
 	if (m->priority == 0 || m->over)
 		return;
-	if (!m->in_cycle)
+	if (m->in_cycle)
+		wake(m);
+	else if (outfile_ready(m->out))
 		cycle_begin(m);
 	else
-		wake(m);
+		sources_want(m->env, 0);
 }
 
 void
@@ -422,6 +434,8 @@ managed_tick(struct managed *m, nsec_t now)
 		return;
 	if (!m->in_cycle && now < m->next_cycle)
 		sources_want(m->env, (uint32_t)((m->next_cycle - now) / NSEC_PER_MSEC) + 1);
+	else if (!m->in_cycle && !outfile_ready(m->out))
+		sources_want(m->env, 100);
 	else if (!m->in_cycle)
 		cycle_begin(m);
 	else if (m->starved)

@@ -43,11 +43,13 @@ put_outfiles(struct buf *b, const struct outfile *o)
 	if (o == NULL)
 		return;
 	put_outfiles(b, o->next);
+	if (outfile_given(o))
+		return;
 	buf_text(b, "outfile");
 	put_word(b, o->alias);
 	put_word(b, outfile_path(o));
-	buf_printf(b, " %u %llu %llu\n", (unsigned)outfile_format(o), (unsigned long long)outfile_written(o),
-	    (unsigned long long)outfile_end(o));
+	buf_printf(b, " %s %llu %llu\n", outfile_format_word(outfile_format(o)),
+	    (unsigned long long)outfile_written(o), (unsigned long long)outfile_end(o));
 }
 
 void
@@ -58,7 +60,8 @@ state_source_put(struct buf *b, const struct managed *m)
 	put_word(b, m->list.descr == NULL ? "" : m->list.descr);
 	put_word(b, m->command);
 	put_word(b, m->file);
-	put_word(b, m->out->alias);
+	/* The default output is whatever the next start says. */
+	put_word(b, m->out == m->env->files.given ? "" : m->out->alias);
 	buf_printf(b, " %u %u %u %u %d %u %d %u", m->list.id, m->cycle.id, m->priority, m->cycles,
 	    m->autoreload, (unsigned)m->uid, m->in_cycle, m->cycle.start);
 	place_put(b, &m->place);
@@ -80,7 +83,7 @@ state_text_put(struct buf *b, const struct session_env *env)
 struct saved_outfile {
 	const char *alias;
 	const char *path;
-	uint32_t format;
+	struct outfile_format format;
 	int64_t before;
 	int64_t after;
 };
@@ -90,7 +93,7 @@ outfile_parse(char **words, struct saved_outfile *o)
 {
 	o->alias = words[1];
 	o->path = words[2];
-	if (strnum_u32(words[3], 0, OUTFILE_TEXT, &o->format) != 0 ||
+	if (!outfile_format_find(words[3], &o->format) ||
 	    strnum_i64(words[4], 0, INT64_MAX, &o->before) != 0 ||
 	    strnum_i64(words[5], 0, INT64_MAX, &o->after) != 0)
 		return -EINVAL;
@@ -100,14 +103,22 @@ outfile_parse(char **words, struct saved_outfile *o)
 static void
 outfile_restore(struct session_env *env, const struct saved_outfile *s)
 {
-	struct outfile_options opt = {
-		.alias = s->alias, .path = s->path, .format = (enum outfile_format)s->format
-	};
+	struct outfile_options opt = { .alias = s->alias, .path = s->path, .format = s->format };
 	struct errbuf err = { "" };
 	struct outfile *o;
 
 	if (outfiles_open(&env->files, &opt, &o, &err) != 0)
 		log_error("outfile '%s' is lost: %s", s->alias, err.text);
+}
+
+/* "": the default output, which has an alias of its own only while it is open. An
+ * outfile of that name comes first. */
+static struct outfile *
+outfile_of(struct session_env *env, const char *alias, struct errbuf *err)
+{
+	struct outfile *o = outfiles_find(&env->files, alias);
+
+	return o != NULL || alias[0] != '\0' ? o : sources_default_outfile(env, err);
 }
 
 static void
@@ -116,12 +127,12 @@ source_restore(struct session_env *env, char **w)
 	struct managed_options o = { .name = w[1],
 		.descr = *w[2] == '\0' ? NULL : w[2],
 		.command = w[3],
-		.file = w[4],
-		.out = outfiles_find(&env->files, w[5]) };
+		.file = w[4] };
 	struct managed *m, **link = &env->sources.first;
 	struct errbuf err = { "" };
 	uint32_t reload, in_cycle, start;
 
+	o.out = outfile_of(env, w[5], &err);
 	if (strnum_u32(w[6], 0, UINT32_MAX, &o.list_id) != 0 ||
 	    strnum_u32(w[7], 0, UINT32_MAX, &o.cycle_id) != 0 ||
 	    strnum_u32(w[8], 0, 100000, &o.priority) != 0 ||
@@ -186,15 +197,25 @@ open_outfile(struct session_env *env, char **words, int count, void *arg)
 		outfile_restore(env, &s);
 }
 
+/* The file of a line, if it is open and the line speaks of it: not of the default
+ * output, which may have taken the alias. */
+static struct outfile *
+outfile_of_line(struct session_env *env, char **words, int count, struct saved_outfile *ret)
+{
+	struct outfile *o = is_outfile(words, count, ret) ? outfiles_find(&env->files, ret->alias) : NULL;
+
+	return o == NULL || outfile_given(o) ? NULL : o;
+}
+
 /* Was the commit that this text announces cut short? Shorter than even before
  * it: that was somebody else, and the text stands. */
 static void
 check_outfile(struct session_env *env, char **words, int count, void *arg)
 {
 	struct saved_outfile s;
-	const struct outfile *o;
+	const struct outfile *o = outfile_of_line(env, words, count, &s);
 
-	if (!is_outfile(words, count, &s) || (o = outfiles_find(&env->files, s.alias)) == NULL)
+	if (o == NULL)
 		return;
 	if (outfile_written(o) < (uint64_t)s.after && outfile_written(o) >= (uint64_t)s.before)
 		*(bool *)arg = true;
@@ -208,9 +229,9 @@ cut_outfile(struct session_env *env, char **words, int count, void *arg)
 {
 	struct errbuf err = { "" };
 	struct saved_outfile s;
-	struct outfile *o;
+	struct outfile *o = outfile_of_line(env, words, count, &s);
 
-	if (!is_outfile(words, count, &s) || (o = outfiles_find(&env->files, s.alias)) == NULL)
+	if (o == NULL)
 		return;
 	if (outfile_cut(o, (uint64_t)(*(int *)arg == CUT_BEFORE ? s.before : s.after), &err) != 0)
 		log_error("%s", err.text);
@@ -250,6 +271,8 @@ restore(struct session_env *env, const struct buf *newest, const struct buf *old
 	torn = torn && older->len > 0;
 	cut = torn ? CUT_BEFORE : CUT_AFTER;
 	walk_copy(env, newest, cut_outfile, &cut);
+	if (outfiles_look(&env->files))
+		sources_want(env, 0);
 	walk_copy(env, torn ? older : newest, open_source, NULL);
 	for (struct managed *m = env->sources.first; m != NULL; m = m->next)
 		managed_start(m);

@@ -13,6 +13,9 @@
  * did since the last. */
 #define COMMIT_MS 100
 
+/* A pipe that is full is tried again so soon. */
+#define GIVEN_MS 20
+
 #define DEFAULT_OUTFILE "default.warts"
 
 void
@@ -54,33 +57,44 @@ said(struct sources *all, const char *what, int rc)
 static int
 flush(struct session_env *env)
 {
-	int rc = outfiles_flush(&env->files);
+	int rc = outfiles_flush(&env->files, false);
 
 	env->sources.unflushed = rc != 0;
 	return rc;
 }
 
 static bool
-waits(const struct outfiles *files)
+waits(const struct outfiles *files, bool given)
 {
 	for (const struct outfile *o = files->first; o != NULL; o = o->next) {
-		if (outfile_end(o) != outfile_written(o))
+		if (outfile_given(o) == given && outfile_end(o) != outfile_written(o))
 			return true;
 	}
 	return false;
+}
+
+/* What is not the data directory's is in no state, and holds nobody up. */
+static void
+flush_given(struct session_env *env)
+{
+	if (outfiles_flush(&env->files, true) != 0)
+		sources_want(env, GIVEN_MS);
 }
 
 int
 sources_commit(struct session_env *env)
 {
 	struct sources *all = &env->sources;
-	int rc = 0;
+	int rc = outfiles_pack(&env->files);
 
-	if (env->files.dir == NULL || env->files.dir->fd < 0)
+	flush_given(env);
+	if (env->files.dir == NULL || env->files.dir->fd < 0) {
+		all->dirty = false;
 		return 0;
-	if (all->unflushed)
+	}
+	if (rc == 0 && all->unflushed)
 		rc = flush(env);
-	if (rc != 0 || (!all->dirty && !waits(&env->files)))
+	if (rc != 0 || (!all->dirty && !waits(&env->files, false)))
 		return rc;
 	buf_reset(&all->text);
 	state_text_put(&all->text, env);
@@ -115,6 +129,8 @@ sources_tick(struct session_env *env, nsec_t now)
 	if (all->stopped)
 		return;
 	free_over(all);
+	if (outfiles_look(&env->files))
+		sources_want(env, 0);
 	for (struct managed *m = all->first; m != NULL; m = m->next)
 		managed_tick(m, now);
 	if (sources_commit(env) != 0)
@@ -136,6 +152,8 @@ sources_stop(struct session_env *env)
 	if (sources_commit(env) != 0)
 		log_error(
 		    "the last results of managed sources could not be written; they will be measured again");
+	if (waits(&env->files, true))
+		log_error("the last results for the default output could not be written");
 	while ((m = all->first) != NULL) {
 		all->first = m->next;
 		managed_free(m);
@@ -171,15 +189,32 @@ sources_has_name(const struct session_env *env, const char *name)
 	return sources_find(env, name) != NULL || attach_find(env, name) != NULL;
 }
 
+int
+sources_open_outfile(struct session_env *env, const struct outfile_options *opt, struct errbuf *reterr)
+{
+	struct outfile *o;
+	int rc = outfiles_open(&env->files, opt, &o, reterr);
+
+	if (rc != 0)
+		return rc;
+	/* Most are short: what is wrong with them is found while the client waits. */
+	if (outfiles_look(&env->files))
+		sources_want(env, 0);
+	if (outfile_ready(o) || !outfile_failed(o, reterr))
+		return 0;
+	(void)outfiles_close(&env->files, o);
+	return -EBADMSG;
+}
+
 struct outfile *
 sources_default_outfile(struct session_env *env, struct errbuf *reterr)
 {
-	struct outfile *o = outfiles_find(&env->files, DEFAULT_OUTFILE);
-	struct outfile_options opt = {
-		.alias = DEFAULT_OUTFILE, .path = DEFAULT_OUTFILE, .scan_max = OUTFILE_SCAN_MAX
-	};
+	struct outfile *o = env->files.given;
+	struct outfile_options opt = { .alias = DEFAULT_OUTFILE, .path = DEFAULT_OUTFILE };
 
-	if (o != NULL || outfiles_open(&env->files, &opt, &o, reterr) == 0)
+	if (o == NULL)
+		o = outfiles_find(&env->files, DEFAULT_OUTFILE);
+	if (o != NULL || sources_open_outfile(env, &opt, reterr) != 0)
 		return o;
-	return NULL;
+	return outfiles_find(&env->files, DEFAULT_OUTFILE);
 }

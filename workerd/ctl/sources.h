@@ -59,7 +59,10 @@ bool sources_busy(const struct session_env *);
 struct managed *sources_find(const struct session_env *, const char *name);
 /* Also of an attached session. */
 bool sources_has_name(const struct session_env *, const char *name);
-/* Where results of sources go that name no file; opened when first needed. */
+/* Opens one for a client. */
+int sources_open_outfile(struct session_env *, const struct outfile_options *, struct errbuf *reterr);
+/* Where results of sources go that name no file: the default output that was given
+ * to us, else a file of the data directory, opened when first needed. */
 struct outfile *sources_default_outfile(struct session_env *, struct errbuf *reterr);
 
 #endif

@@ -6,156 +6,7 @@
 #include <unistd.h>
 
 #include "common/limits.h"
-#include "common/log.h"
-#include "proto/record/stream.h"
-
-struct outfile_data {
-	int fd;
-	uint64_t size; /* of whole records in the file */
-	uint64_t ino;
-	uint64_t dev;
-	struct buf wait;
-	struct warts_stream stream;
-	enum outfile_format format;
-	bool stuck; /* the last write failed, and that has been said */
-	char path[DIR_PATH_MAX];
-};
-
-/* ---- files ---- */
-
-static void
-data_free(struct outfile_data *d)
-{
-	if (d == NULL)
-		return;
-	if (d->fd >= 0)
-		(void)close(d->fd);
-	warts_stream_fini(&d->stream);
-	buf_fini(&d->wait);
-	free(d);
-}
-
-static struct outfile_data *
-data_new(const struct outfile_options *o)
-{
-	struct outfile_data *d = calloc(1, sizeof(*d));
-	size_t len = strlen(o->path);
-
-	if (d == NULL)
-		return NULL;
-	d->fd = -1;
-	d->format = o->format;
-	/* dir_file_open refuses longer ones. */
-	memcpy(d->path, o->path, len < sizeof(d->path) ? len : sizeof(d->path) - 1);
-	buf_init(&d->wait, OUTFILE_WAIT_MAX);
-	warts_stream_init(&d->stream);
-	return d;
-}
-
-static ssize_t
-read_fd(void *arg, void *p, size_t n)
-{
-	const struct outfile_data *d = arg;
-	ssize_t got = read(d->fd, p, n);
-
-	return got < 0 ? -errno : got;
-}
-
-/* The end of the last whole line. */
-static int
-scan_lines(struct outfile_data *d, uint64_t *ret_end)
-{
-	uint64_t at = 0;
-	char chunk[16384];
-	ssize_t n;
-
-	while ((n = read_fd(d, chunk, sizeof(chunk))) > 0) {
-		const char *nl = memrchr(chunk, '\n', (size_t)n);
-
-		if (nl != NULL)
-			*ret_end = at + (uint64_t)(nl - chunk) + 1;
-		at += (uint64_t)n;
-	}
-	return (int)n;
-}
-
-/* A first record that was cut is damage; another program's file is not. */
-static bool
-begins_like_ours(const struct outfile_data *d)
-{
-	static const char *const begins[] = {
-		[OUTFILE_WARTS] = "\x12\x05", [OUTFILE_JSON] = "{\"", [OUTFILE_TEXT] = ""
-	};
-	const char *want = begins[d->format];
-	char got[2] = "";
-	ssize_t n;
-
-	if (lseek(d->fd, 0, SEEK_SET) < 0)
-		return false;
-	n = read(d->fd, got, strlen(want));
-	return n > 0 && memcmp(got, want, (size_t)n) == 0;
-}
-
-/* Where to go on: behind what a reader takes as whole. */
-static int
-mend(struct outfile_data *d, struct errbuf *reterr)
-{
-	struct errbuf why = { "its last line has no end" };
-	uint64_t end = 0;
-	int rc = d->format == OUTFILE_WARTS ? warts_stream_scan(&d->stream, read_fd, d, &end, &why)
-					    : scan_lines(d, &end);
-
-	if (rc != 0 && rc != -EBADMSG)
-		return errbuf_set(reterr, rc, "%s: cannot be read: %s", d->path, why.text);
-	if (end == 0 && d->size > 0 && !begins_like_ours(d))
-		return errbuf_set(reterr, -EBADMSG, "%s: holds something else", d->path);
-	if (end == d->size)
-		return 0;
-	log_warn("%s: %llu bytes behind the last whole record are cut: %s", d->path,
-	    (unsigned long long)(d->size - end), why.text);
-	if (ftruncate(d->fd, (off_t)end) < 0)
-		return errbuf_set(reterr, -errno, "%s: %s", d->path, strerror(errno));
-	d->size = end;
-	return 0;
-}
-
-static bool
-is_open(const struct outfiles *all, const struct outfile_data *d)
-{
-	for (const struct outfile *o = all->first; o != NULL; o = o->next) {
-		if (o->data->ino == d->ino && o->data->dev == d->dev)
-			return true;
-	}
-	return false;
-}
-
-/* Looked at before it is emptied: it may be another alias's. */
-static int
-data_open(struct outfile_data *d, const struct outfiles *all, const struct outfile_options *o,
-    struct errbuf *reterr)
-{
-	struct dir_file f;
-	int rc = dir_file_open(all->dir, o->path, DIR_APPEND, &f, reterr);
-
-	if (rc != 0)
-		return rc;
-	d->fd = f.fd;
-	d->size = f.size;
-	d->ino = f.ino;
-	d->dev = f.dev;
-	if (is_open(all, d))
-		return errbuf_set(reterr, -EEXIST, "%s: is open already", o->path);
-	if (o->truncate) {
-		d->size = 0;
-		return ftruncate(d->fd, 0) == 0
-			   ? 0
-			   : errbuf_set(reterr, -errno, "%s: %s", o->path, strerror(errno));
-	}
-	if (o->scan_max != 0 && d->size > o->scan_max)
-		return errbuf_set(reterr, -EFBIG, "%s: longer than %llu bytes: begin a new file", o->path,
-		    (unsigned long long)o->scan_max);
-	return mend(d, reterr);
-}
+#include "workerd/out/store.h"
 
 /* ---- aliases ---- */
 
@@ -168,7 +19,9 @@ outfiles_init(struct outfiles *all, const struct dir *dir)
 static void
 outfile_free(struct outfile *o)
 {
-	data_free(o->data);
+	if (o->store != NULL)
+		store_fini(o->store);
+	free(o->store);
 	free(o);
 }
 
@@ -181,6 +34,7 @@ outfiles_fini(struct outfiles *all)
 		all->first = o->next;
 		outfile_free(o);
 	}
+	all->given = NULL;
 	all->count = 0;
 }
 
@@ -194,11 +48,71 @@ outfiles_find(const struct outfiles *all, const char *alias)
 	return NULL;
 }
 
+/* Not yet one of them. */
+static struct outfile *
+outfile_new(const char *alias, const char *path, struct outfile_format format)
+{
+	size_t len = strlen(alias) + 1;
+	struct outfile *o = calloc(1, sizeof(*o) + len);
+
+	if (o == NULL)
+		return NULL;
+	memcpy(o->alias, alias, len);
+	o->refs = 1;
+	o->store = calloc(1, sizeof(*o->store));
+	if (o->store == NULL) {
+		free(o);
+		return NULL;
+	}
+	store_init(o->store, path, format);
+	return o;
+}
+
+static void
+add(struct outfiles *all, struct outfile *o)
+{
+	o->next = all->first;
+	all->first = o;
+	all->count++;
+}
+
+static bool
+is_open(const struct outfiles *all, const struct dir_file *f)
+{
+	for (const struct outfile *o = all->first; o != NULL; o = o->next) {
+		if (o->store->ino == f->ino && o->store->dev == f->dev)
+			return true;
+	}
+	return false;
+}
+
+/* Looked at before it is emptied: it may be another alias's. */
+static int
+file_open(struct outfiles *all, struct outfile *o, const struct outfile_options *opt, struct errbuf *reterr)
+{
+	struct dir_file f;
+	int rc = dir_file_open(all->dir, opt->path, DIR_APPEND, &f, reterr);
+
+	if (rc != 0)
+		return rc;
+	if (is_open(all, &f)) {
+		rc = errbuf_set(reterr, -EEXIST, "%s: is open already", opt->path);
+	} else if (opt->truncate) {
+		f.size = 0;
+		if (ftruncate(f.fd, 0) < 0)
+			rc = errbuf_set(reterr, -errno, "%s: %s", opt->path, strerror(errno));
+	}
+	if (rc != 0) {
+		(void)close(f.fd);
+		return rc;
+	}
+	return store_use(o->store, &f) == 0 ? 0 : errbuf_set(reterr, -ENOMEM, "out of memory");
+}
+
 int
 outfiles_open(
     struct outfiles *all, const struct outfile_options *opt, struct outfile **ret, struct errbuf *reterr)
 {
-	size_t len = strlen(opt->alias) + 1;
 	struct outfile *o;
 	int rc;
 
@@ -206,22 +120,49 @@ outfiles_open(
 		return errbuf_set(reterr, -EEXIST, "there is an outfile '%s'", opt->alias);
 	if (all->count >= OUTFILES_MAX)
 		return errbuf_set(reterr, -E2BIG, "at most %d outfiles", OUTFILES_MAX);
-	o = calloc(1, sizeof(*o) + len);
+	o = outfile_new(opt->alias, opt->path, opt->format);
 	if (o == NULL)
 		return errbuf_set(reterr, -ENOMEM, "out of memory");
-	memcpy(o->alias, opt->alias, len);
-	o->refs = 1;
-	o->data = data_new(opt);
-	rc = o->data == NULL ? errbuf_set(reterr, -ENOMEM, "out of memory")
-			     : data_open(o->data, all, opt, reterr);
+	rc = file_open(all, o, opt, reterr);
 	if (rc != 0) {
 		outfile_free(o);
 		return rc;
 	}
-	o->next = all->first;
-	all->first = o;
-	all->count++;
+	add(all, o);
 	*ret = o;
+	return 0;
+}
+
+int
+outfiles_give(struct outfiles *all, int fd, const char *text, struct errbuf *reterr)
+{
+	static const char copy[] = "copy,";
+	struct outfile_format format;
+	struct outfile *o;
+	char word[16];
+	size_t len;
+	int rc;
+
+	all->copy = strncmp(text, copy, sizeof(copy) - 1) == 0;
+	text += all->copy ? sizeof(copy) - 1 : 0;
+	len = strcspn(text, ",");
+	if (len >= sizeof(word) || text[len] == '\0')
+		return errbuf_set(reterr, -EINVAL, "'%s' is not [copy,]FORMAT,NAME", text);
+	memcpy(word, text, len);
+	word[len] = '\0';
+	if (!outfile_format_find(word, &format))
+		return errbuf_set(reterr, -EINVAL, "'%s' is no format", word);
+	text += len + 1;
+	o = outfile_new(text, text, format);
+	if (o == NULL)
+		return errbuf_set(reterr, -ENOMEM, "out of memory");
+	rc = store_use_given(o->store, fd, reterr);
+	if (rc != 0) {
+		outfile_free(o);
+		return rc;
+	}
+	add(all, o);
+	all->given = o;
 	return 0;
 }
 
@@ -236,6 +177,8 @@ outfiles_close(struct outfiles *all, struct outfile *o)
 		link = &(*link)->next;
 	*link = o->next;
 	all->count--;
+	if (all->given == o)
+		all->given = NULL;
 	outfile_free(o);
 	return 0;
 }
@@ -243,68 +186,44 @@ outfiles_close(struct outfiles *all, struct outfile *o)
 void
 outfile_swap(struct outfile *a, struct outfile *b)
 {
-	struct outfile_data *d = a->data;
+	struct store *d = a->store;
 
-	a->data = b->data;
-	b->data = d;
+	a->store = b->store;
+	b->store = d;
 }
 
-const char *
-outfile_path(const struct outfile *o)
+/* ---- files ---- */
+
+bool
+outfiles_look(struct outfiles *all)
 {
-	return o->data->path;
-}
+	bool more = false;
 
-enum outfile_format
-outfile_format(const struct outfile *o)
-{
-	return o->data->format;
-}
-
-/* ---- writing ---- */
-
-/* A failed write says so once, until one succeeds. */
-static int
-stuck(struct outfile_data *d, int err)
-{
-	if (!d->stuck)
-		log_error("%s: cannot be written, records wait: %s", d->path, strerror(err));
-	d->stuck = true;
-	return -err;
-}
-
-static int
-data_flush(struct outfile_data *d)
-{
-	size_t done = 0;
-
-	while (done < d->wait.len) {
-		ssize_t n = write(d->fd, d->wait.p + done, d->wait.len - done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			int err = n < 0 ? errno : EIO;
-
-			if (ftruncate(d->fd, (off_t)d->size) < 0)
-				log_error("%s: %s", d->path, strerror(errno));
-			return stuck(d, err);
-		}
-		done += (size_t)n;
-	}
-	d->size += done;
-	d->stuck = false;
-	buf_reset(&d->wait);
-	return 0;
+	for (struct outfile *o = all->first; o != NULL; o = o->next)
+		more |= store_look(o->store, OUTFILE_LOOK_BYTES) > 0;
+	return more;
 }
 
 int
-outfiles_flush(struct outfiles *all)
+outfiles_pack(struct outfiles *all)
 {
 	int first = 0;
 
 	for (struct outfile *o = all->first; o != NULL; o = o->next) {
-		int rc = data_flush(o->data);
+		int rc = store_pack(o->store);
+
+		first = first == 0 ? rc : first;
+	}
+	return first;
+}
+
+int
+outfiles_flush(struct outfiles *all, bool given)
+{
+	int first = 0;
+
+	for (struct outfile *o = all->first; o != NULL; o = o->next) {
+		int rc = o->store->given == given ? store_flush(o->store) : 0;
 
 		first = first == 0 ? rc : first;
 	}
@@ -314,91 +233,112 @@ outfiles_flush(struct outfiles *all)
 uint64_t
 outfile_written(const struct outfile *o)
 {
-	return o->data->size;
+	return o->store->size;
 }
 
 uint64_t
 outfile_end(const struct outfile *o)
 {
-	return o->data->size + o->data->wait.len;
-}
-
-bool
-outfile_full(const struct outfile *o)
-{
-	return o->data->wait.len > OUTFILE_WAIT_MARK;
+	return store_end(o->store);
 }
 
 int
 outfile_cut(struct outfile *o, uint64_t size, struct errbuf *reterr)
 {
-	struct outfile_data *d = o->data;
-
-	if (size >= d->size)
-		return 0;
-	log_warn("%s: cut from %llu to %llu bytes, where the state file says it ended", d->path,
-	    (unsigned long long)d->size, (unsigned long long)size);
-	if (ftruncate(d->fd, (off_t)size) < 0 || lseek(d->fd, 0, SEEK_SET) < 0)
-		return errbuf_set(reterr, -errno, "%s: %s", d->path, strerror(errno));
-	/* What it defines has to be learnt again. */
-	warts_stream_fini(&d->stream);
-	d->size = size;
-	return size == 0 ? 0 : mend(d, reterr);
+	return store_cut(o->store, size, reterr);
 }
 
-/* The buffer has failed only if nothing of this piece is in it. */
-static int
-settled(struct outfile_data *d, size_t before, int rc)
+const char *
+outfile_path(const struct outfile *o)
 {
-	if (rc == 0 && !d->wait.failed)
-		return 0;
-	d->wait.len = before;
-	d->wait.failed = false;
-	return rc != 0 ? rc : -ENOMEM;
+	return o->store->path;
+}
+
+struct outfile_format
+outfile_format(const struct outfile *o)
+{
+	return o->store->format;
+}
+
+bool
+outfile_given(const struct outfile *o)
+{
+	return o->store->given;
+}
+
+bool
+outfile_ready(const struct outfile *o)
+{
+	return store_ready(o->store);
+}
+
+bool
+outfile_waits(const struct outfile *o)
+{
+	return store_waiting(o->store) > 0;
+}
+
+bool
+outfile_full(const struct outfile *o)
+{
+	return !store_ready(o->store) || store_waiting(o->store) > OUTFILE_WAIT_MARK;
+}
+
+bool
+outfile_failed(const struct outfile *o, struct errbuf *ret)
+{
+	if (o->store->lost)
+		*ret = o->store->why;
+	return o->store->lost;
+}
+
+bool
+outfile_trouble(const struct outfile *o, struct errbuf *ret)
+{
+	const struct store *d = o->store;
+
+	if (outfile_failed(o, ret))
+		return true;
+	if (d->scan != NULL)
+		(void)errbuf_set(ret, 0, "it is being looked through");
+	else if (d->why.text[0] != '\0')
+		(void)errbuf_set(ret, 0, "%zu bytes wait: %s", store_waiting(d), d->why.text);
+	return d->scan != NULL || d->why.text[0] != '\0';
+}
+
+/* ---- records ---- */
+
+/* Whose copy it gets; NULL: none. */
+static struct store *
+copy_of(const struct outfiles *all, const struct outfile *o)
+{
+	return all->copy && all->given != NULL && all->given != o ? all->given->store : NULL;
 }
 
 int
-outfile_cycle_start(struct outfile *o, const struct cycle_record *cycle)
+outfile_cycle_start(struct outfiles *all, struct outfile *o, const struct cycle_record *cycle)
 {
-	struct outfile_data *d = o->data;
-	size_t before = d->wait.len;
-	int rc = 0;
+	struct store *copy = copy_of(all, o);
+	int rc = o == NULL ? 0 : store_cycle_start(o->store, cycle);
 
-	if (d->format == OUTFILE_WARTS)
-		rc = warts_stream_start(&d->stream, &d->wait, cycle);
-	else if (d->format == OUTFILE_JSON)
-		json_write_cycle(&d->wait, cycle, false);
-	return settled(d, before, rc);
+	return copy == NULL || rc != 0 ? rc : store_cycle_start(copy, cycle);
 }
 
 int
-outfile_cycle_stop(struct outfile *o, const struct cycle_record *cycle)
+outfile_cycle_stop(struct outfiles *all, struct outfile *o, const struct cycle_record *cycle)
 {
-	struct outfile_data *d = o->data;
-	size_t before = d->wait.len;
-	int rc = 0;
+	struct store *copy = copy_of(all, o);
+	int rc = o == NULL ? 0 : store_cycle_stop(o->store, cycle);
 
-	if (d->format == OUTFILE_WARTS)
-		rc = warts_stream_stop(&d->stream, &d->wait, cycle);
-	else if (d->format == OUTFILE_JSON)
-		json_write_cycle(&d->wait, cycle, true);
-	return settled(d, before, rc);
+	return copy == NULL || rc != 0 ? rc : store_cycle_stop(copy, cycle);
 }
 
 int
-outfile_record(
-    struct outfile *o, const struct record_type *type, const void *rec, const struct cycle_record *cycle)
+outfile_record(struct outfiles *all, struct outfile *o, const struct record_type *type, const void *rec,
+    const struct cycle_record *cycle)
 {
-	struct outfile_data *d = o->data;
-	struct record_refs refs = { .monitor = cycle->list->monitor };
-	size_t before = d->wait.len;
-	int rc;
+	struct store *copy = copy_of(all, o);
+	int rc = o == NULL ? 0 : store_record(o->store, type, rec, cycle);
 
-	if (d->format == OUTFILE_WARTS)
-		rc = warts_stream_write(&d->stream, &d->wait, type, rec, cycle->list, cycle);
-	else if (d->format == OUTFILE_JSON)
-		rc = json_write(&d->wait, type, rec, &refs);
-	else
-		rc = text_write(&d->wait, type, rec);
-	return settled(d, before, rc);
+	return copy == NULL || rc != 0 ? rc : store_record(copy, type, rec, cycle);
 }

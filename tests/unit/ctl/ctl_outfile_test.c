@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 
 #include "proto/record/ping.h"
 #include "proto/record/warts_rd.h"
+#include "proto/record/zfile.h"
 #include "tests/unit/ctl/talk.h"
 #include "workerd/ctl/sources.h"
 
@@ -59,7 +61,7 @@ wrong_words_get_the_exact_error(void **state)
 	assert_string_equal(
 	    talk_say(t, "outfile open name a file f mode rw\n"), "ERR mode must be truncate or append\n");
 	assert_string_equal(talk_say(t, "outfile open name a file f mode append format xml\n"),
-	    "ERR format must be warts, json or text\n");
+	    "ERR format must be warts, json or text, each perhaps with .gz, .bz2 or .xz\n");
 	assert_string_equal(talk_say(t, "outfile close\n"), "ERR usage: outfile close <alias>\n");
 	assert_string_equal(talk_say(t, "outfile close a\n"), "ERR unknown outfile 'a'\n");
 	assert_string_equal(talk_say(t, "outfile swap a\n"), "ERR usage outfile swap <alias 1> <alias 2>\n");
@@ -162,34 +164,33 @@ static const struct cycle_record cycle = {
 };
 
 static void
-write_one(struct outfile *o)
+write_one(struct talk *t, struct outfile *o)
 {
 	struct ping_record rec = { .stop_reason = PING_STOP_COMPLETED };
 
 	assert_int_equal(addr_parse("192.0.2.1", &rec.dst), 0);
 	rec.src = rec.dst;
-	assert_int_equal(outfile_record(o, &ping_record_type, &rec, &cycle), 0);
+	assert_int_equal(outfile_record(&t->env.files, o, &ping_record_type, &rec, &cycle), 0);
 }
 
 static uint32_t
 records_in(struct talk *t, const char *name)
 {
-	static uint8_t bytes[65536];
-	FILE *f = fopen(talk_path(t, name), "r");
-	struct warts_memory m = { bytes, 0 };
-	struct warts_reader *r = warts_reader_new(warts_memory_read, &m);
+	int fd = open(talk_path(t, name), O_RDONLY | O_CLOEXEC);
+	struct zfile *z = zfile_reader_new(fd);
+	struct warts_reader *r = warts_reader_new(zfile_read, z);
 	struct errbuf err = { "" };
 	struct warts_item item;
 	uint32_t n = 0;
 	int rc;
 
-	assert_non_null(f);
-	m.len = fread(bytes, 1, sizeof(bytes), f);
-	assert_int_equal(fclose(f), 0);
+	assert_true(fd >= 0);
 	while ((rc = warts_reader_next(r, &item, &err)) > 0)
 		n += item.kind == WARTS_ITEM_RECORD;
 	assert_int_equal(rc, 0);
 	warts_reader_free(r);
+	zfile_reader_free(z);
+	(void)close(fd);
 	return n;
 }
 
@@ -200,9 +201,9 @@ appending_mends_a_damaged_tail(void **state)
 	size_t whole;
 
 	assert_string_equal(talk_say(t, "outfile open name a file f mode truncate\n"), "OK\n");
-	assert_int_equal(outfile_cycle_start(outfiles_find(&t->env.files, "a"), &cycle), 0);
-	write_one(outfiles_find(&t->env.files, "a"));
-	write_one(outfiles_find(&t->env.files, "a"));
+	assert_int_equal(outfile_cycle_start(&t->env.files, outfiles_find(&t->env.files, "a"), &cycle), 0);
+	write_one(t, outfiles_find(&t->env.files, "a"));
+	write_one(t, outfiles_find(&t->env.files, "a"));
 	assert_string_equal(talk_say(t, "outfile close a\n"), "OK\n");
 	whole = talk_size(t, "f");
 	assert_int_equal(records_in(t, "f"), 2);
@@ -210,7 +211,7 @@ appending_mends_a_damaged_tail(void **state)
 	for (size_t cut = 1; cut < 40; cut++) {
 		assert_int_equal(truncate(talk_path(t, "f"), (off_t)(whole - cut)), 0);
 		assert_string_equal(talk_say(t, "outfile open name a file f mode append\n"), "OK\n");
-		write_one(outfiles_find(&t->env.files, "a"));
+		write_one(t, outfiles_find(&t->env.files, "a"));
 		assert_string_equal(talk_say(t, "outfile close a\n"), "OK\n");
 		assert_int_equal(talk_size(t, "f"), whole);
 		assert_int_equal(records_in(t, "f"), 2);
@@ -242,6 +243,184 @@ lines_are_mended_too(void **state)
 	assert_int_equal(talk_size(t, "j"), 8);
 }
 
+/* ---- compressed ---- */
+
+static const char *const packed[] = { "f.warts.gz", "f.warts.bz2", "f.warts.xz" };
+
+static void
+open_append(struct talk *t, const char *name)
+{
+	char line[80];
+
+	(void)snprintf(line, sizeof(line), "outfile open name a file %s mode append\n", name);
+	assert_string_equal(talk_say(t, line), "OK\n");
+}
+
+static void
+a_commit_is_a_whole_stream(void **state)
+{
+	struct talk *t = operator(state);
+
+	for (size_t i = 0; i < sizeof(packed) / sizeof(packed[0]); i++) {
+		open_append(t, packed[i]);
+		for (uint32_t n = 1; n < 4; n++) {
+			write_one(t, outfiles_find(&t->env.files, "a"));
+			assert_int_equal(sources_commit(&t->env), 0);
+			assert_int_equal(records_in(t, packed[i]), n);
+		}
+		assert_string_equal(talk_say(t, "outfile close a\n"), "OK\n");
+		open_append(t, packed[i]);
+		write_one(t, outfiles_find(&t->env.files, "a"));
+		assert_string_equal(talk_say(t, "outfile close a\n"), "OK\n");
+		assert_int_equal(records_in(t, packed[i]), 4);
+	}
+}
+
+/* The last of two streams is cut at each of its bytes. */
+static void
+a_cut_stream_is_mended(void **state)
+{
+	struct talk *t = operator(state);
+
+	for (size_t i = 0; i < sizeof(packed) / sizeof(packed[0]); i++) {
+		size_t first, whole;
+
+		open_append(t, packed[i]);
+		write_one(t, outfiles_find(&t->env.files, "a"));
+		assert_int_equal(sources_commit(&t->env), 0);
+		first = talk_size(t, packed[i]);
+		write_one(t, outfiles_find(&t->env.files, "a"));
+		assert_string_equal(talk_say(t, "outfile close a\n"), "OK\n");
+		whole = talk_size(t, packed[i]);
+		for (size_t cut = 1; cut < whole - first; cut++) {
+			assert_int_equal(truncate(talk_path(t, packed[i]), (off_t)(whole - cut)), 0);
+			open_append(t, packed[i]);
+			assert_int_equal(talk_size(t, packed[i]), first);
+			write_one(t, outfiles_find(&t->env.files, "a"));
+			assert_string_equal(talk_say(t, "outfile close a\n"), "OK\n");
+			assert_int_equal(records_in(t, packed[i]), 2);
+			assert_int_equal(talk_size(t, packed[i]), whole);
+		}
+	}
+}
+
+/* ---- long ones ---- */
+
+#define LONG_RECORDS 120000
+
+/* So long that one look does not reach its end, and damaged there. */
+static void
+make_long(struct talk *t)
+{
+	struct outfile *o;
+
+	assert_string_equal(talk_say(t, "outfile open name a file long mode truncate\n"), "OK\n");
+	o = outfiles_find(&t->env.files, "a");
+	for (uint32_t i = 0; i < LONG_RECORDS; i++) {
+		write_one(t, o);
+		if (outfile_full(o))
+			assert_int_equal(sources_commit(&t->env), 0);
+	}
+	assert_string_equal(talk_say(t, "outfile close a\n"), "OK\n");
+	assert_true(talk_size(t, "long") > 2 * OUTFILE_LOOK_BYTES);
+	assert_int_equal(truncate(talk_path(t, "long"), (off_t)talk_size(t, "long") - 3), 0);
+}
+
+static void
+a_long_file_is_looked_through_piece_by_piece(void **state)
+{
+	struct talk *t = operator(state);
+	struct outfile *o;
+	int ticks = 0;
+
+	make_long(t);
+	assert_string_equal(talk_say(t, "outfile open name a file long mode append\n"), "OK\n");
+	assert_string_equal(talk_say(t, "outfile list\n"),
+	    "INFO 'a' file 'long' refcnt 1 trouble 'it is being looked through'\nOK\n");
+	assert_string_equal(talk_say(t, "outfile open name b file g mode append\n"), "OK\n");
+	assert_string_equal(talk_say(t, "outfile swap b a\n"),
+	    "ERR could not swap outfiles: 'a' is not ready, see outfile list\n");
+	o = outfiles_find(&t->env.files, "a");
+	assert_true(outfile_full(o));
+	for (; !outfile_ready(o); ticks++)
+		sources_tick(&t->env, 0);
+	assert_in_range(ticks, 1, 20);
+	write_one(t, o);
+	assert_string_equal(talk_say(t, "outfile swap b a\n"), "OK\n");
+	assert_int_equal(records_in(t, "long"), LONG_RECORDS);
+}
+
+/* ---- reasons ---- */
+
+static void
+the_reason_can_be_asked_for(void **state)
+{
+	struct talk *t = operator(state);
+
+	assert_string_equal(talk_say(t, "get error\n"), "OK null error\n");
+	(void)talk_say(t, "outfile open name a file ../x mode append\n");
+	assert_string_equal(talk_say(t, "get error\n"),
+	    "OK error '../x': names that begin with a dot are refused\n");
+	talk_put(t, "f", "somebody's notes\n", 17);
+	(void)talk_say(t, "outfile open name a file f mode append\n");
+	assert_string_equal(talk_say(t, "get error\n"), "OK error f: holds something else than warts\n");
+	assert_string_equal(
+	    talk_say(t, "source add name s file none outfile a\n"), "ERR unknown outfile 'a'\n");
+	assert_string_equal(talk_say(t, "source add name s file none\n"), "ERR could not alloc source\n");
+	assert_string_equal(talk_say(t, "get error\n"), "OK error none: No such file or directory\n");
+}
+
+/* ---- the default output ---- */
+
+/* A pipe that nobody reads fills up; what waits goes on when somebody does. */
+static void
+a_full_pipe_holds_nobody_else_up(void **state)
+{
+	struct talk *t = operator(state);
+	static char bytes[1 << 20];
+	struct outfile *given;
+	struct errbuf err;
+	size_t lines = 0;
+	int ends[2];
+	ssize_t n;
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+	assert_int_equal(outfiles_give(&t->env.files, ends[1], "copy,json,-", &err), 0);
+	assert_string_equal(talk_say(t, "outfile list\n"), "INFO '-' file '-' refcnt 1\nOK\n");
+	assert_string_equal(talk_say(t, "outfile open name a file f mode truncate\n"), "OK\n");
+	given = t->env.files.given;
+	for (int i = 0; i < 1000; i++)
+		write_one(t, outfiles_find(&t->env.files, "a"));
+	assert_int_equal(sources_commit(&t->env), 0);
+	assert_true(outfile_waits(given));
+	assert_false(outfile_waits(outfiles_find(&t->env.files, "a")));
+	assert_int_equal(records_in(t, "f"), 1000);
+	assert_string_equal(talk_say(t, "outfile close -\n"), "ERR could not drop outfile: results wait for the disk\n");
+	while ((n = read(ends[0], bytes, sizeof(bytes))) > 0) {
+		for (ssize_t i = 0; i < n; i++)
+			lines += bytes[i] == '\n';
+		assert_int_equal(sources_commit(&t->env), 0);
+	}
+	assert_int_equal(lines, 1000);
+	assert_string_equal(talk_say(t, "outfile swap - a\n"), "OK\n");
+	assert_string_equal(talk_say(t, "outfile list\n"),
+	    "INFO 'a' file '-' refcnt 1\nINFO '-' file 'f' refcnt 1\nOK\n");
+	assert_string_equal(talk_say(t, "outfile close -\n"), "OK\n");
+	assert_null(t->env.files.given);
+	(void)close(ends[0]);
+}
+
+static void
+what_is_given_must_say_what_it_is(void **state)
+{
+	static const char *const texts[] = { "", "warts", "copy,warts", "xml,-", "copy,", ",x" };
+	struct talk *t = operator(state);
+	struct errbuf err;
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		assert_int_equal(outfiles_give(&t->env.files, 0, texts[i], &err), -EINVAL);
+}
+
 static void
 a_swap_splits_no_record(void **state)
 {
@@ -250,7 +429,7 @@ a_swap_splits_no_record(void **state)
 	assert_string_equal(talk_say(t, "outfile open name a file f mode truncate\n"), "OK\n");
 	assert_string_equal(talk_say(t, "outfile open name b file g mode truncate\n"), "OK\n");
 	for (int i = 0; i < 10; i++) {
-		write_one(outfiles_find(&t->env.files, "a"));
+		write_one(t, outfiles_find(&t->env.files, "a"));
 		assert_string_equal(talk_say(t, "outfile swap a b\n"), "OK\n");
 	}
 	assert_int_equal(records_in(t, "f"), 5);
@@ -267,14 +446,14 @@ what_waits_for_the_disk_is_bounded(void **state)
 	assert_string_equal(talk_say(t, "outfile open name a file f mode truncate\n"), "OK\n");
 	o = outfiles_find(&t->env.files, "a");
 	for (int i = 0; i < 100000 && !outfile_full(o); i++)
-		write_one(o);
+		write_one(t, o);
 	assert_true(outfile_full(o));
 	do {
 		struct ping_record rec = { .stop_reason = PING_STOP_COMPLETED };
 
 		assert_int_equal(addr_parse("192.0.2.1", &rec.dst), 0);
 		rec.src = rec.dst;
-		rc = outfile_record(o, &ping_record_type, &rec, &cycle);
+		rc = outfile_record(&t->env.files, o, &ping_record_type, &rec, &cycle);
 	} while (rc == 0);
 	assert_int_equal(rc, -ENOMEM);
 	sources_commit(&t->env);
@@ -299,6 +478,12 @@ main(void)
 		T(appending_mends_a_damaged_tail),
 		T(what_is_no_file_of_ours_is_not_appended_to),
 		T(lines_are_mended_too),
+		T(a_commit_is_a_whole_stream),
+		T(a_cut_stream_is_mended),
+		T(a_long_file_is_looked_through_piece_by_piece),
+		T(the_reason_can_be_asked_for),
+		T(a_full_pipe_holds_nobody_else_up),
+		T(what_is_given_must_say_what_it_is),
 		T(a_swap_splits_no_record),
 		T(what_waits_for_the_disk_is_bounded),
 	};

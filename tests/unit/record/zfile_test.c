@@ -27,7 +27,7 @@ file_of(const void *bytes, size_t n)
 
 /* All that can be read of it, and the last answer of zfile_read. */
 static ssize_t
-read_all(int fd, size_t chunk, struct buf *ret, enum zfile_kind *ret_kind)
+read_marked(int fd, size_t chunk, struct buf *ret, enum zfile_kind *ret_kind, struct zfile_mark *ret_mark)
 {
 	struct zfile *z = zfile_reader_new(fd);
 	uint8_t bytes[4096];
@@ -37,8 +37,51 @@ read_all(int fd, size_t chunk, struct buf *ret, enum zfile_kind *ret_kind)
 	while ((n = zfile_read(z, bytes, chunk)) > 0)
 		buf_bytes(ret, bytes, (size_t)n);
 	*ret_kind = zfile_reader_kind(z);
+	*ret_mark = zfile_reader_mark(z);
 	zfile_reader_free(z);
 	return n;
+}
+
+static ssize_t
+read_all(int fd, size_t chunk, struct buf *ret, enum zfile_kind *ret_kind)
+{
+	struct zfile_mark mark;
+
+	return read_marked(fd, chunk, ret, ret_kind, &mark);
+}
+
+/* Wherever the second stream is cut, the end of the first is known. */
+static void
+the_last_whole_stream_is_marked(void **state)
+{
+	static const char text[] = "one of many records";
+	const size_t n = sizeof(text);
+
+	for (size_t i = 1; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		struct buf packed;
+		size_t first;
+
+		buf_init(&packed, 0);
+		assert_int_equal(zfile_pack(kinds[i], text, n, &packed), 0);
+		first = packed.len;
+		assert_int_equal(zfile_pack(kinds[i], text, n, &packed), 0);
+		for (size_t len = first; len <= packed.len; len++) {
+			int fd = file_of(packed.p, len);
+			struct zfile_mark mark;
+			enum zfile_kind kind;
+			struct buf out;
+			bool whole = len == first || len == packed.len;
+
+			buf_init(&out, 0);
+			assert_int_equal(read_marked(fd, 7, &out, &kind, &mark), whole ? 0 : -EBADMSG);
+			assert_int_equal(mark.packed, len == packed.len ? len : first);
+			assert_int_equal(mark.plain, len == packed.len ? 2 * n : n);
+			buf_fini(&out);
+			(void)close(fd);
+		}
+		buf_fini(&packed);
+	}
+	(void)state;
 }
 
 /* Two streams one behind the other read as one file, in any step. */
@@ -146,6 +189,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(streams_follow_one_another),
+		cmocka_unit_test(the_last_whole_stream_is_marked),
 		cmocka_unit_test(a_cut_stream_is_an_error),
 		cmocka_unit_test(a_flipped_byte_is_noticed),
 		cmocka_unit_test(an_empty_file_is_empty),
