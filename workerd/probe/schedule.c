@@ -7,9 +7,11 @@
 
 /* Who gets the next slot, and the batch that carries the probes out. */
 
-/* Tasks that wait for another's end, for one source: beyond this its commands
- * stay where they are. */
+/* Tasks that wait for another's end, in a share, whose sources have an equal part
+ * of them, and for one source at least: beyond this its commands stay where they
+ * are. All may wait for the same one, whose end sets all free at once. */
 #define HELD_MAX 4096
+#define HELD_MIN 16
 
 /* Probes in one run of the loop before input is looked at again: each comes
  * back twice, as it leaves and as its reply, and the ring must not fill. */
@@ -207,10 +209,17 @@ task_begin(struct engine *e, struct source *s, struct task *t)
 	engine_settle(e, t);
 }
 
+static uint32_t
+held_max(const struct share *sh)
+{
+	return sh->active > HELD_MAX / HELD_MIN ? HELD_MIN : HELD_MAX / sh->active;
+}
+
+/* Of a source in its share's ring. */
 static bool
 window_open(const struct engine *e, const struct source *s)
 {
-	return (s->window == 0 || s->running < s->window) && s->held < HELD_MAX &&
+	return (s->window == 0 || s->running < s->window) && s->held < held_max(s->share) &&
 	       share_window_open(e, s->share);
 }
 

@@ -331,6 +331,38 @@ the_window_bounds_running_tasks(void **state)
 	free(l.items);
 }
 
+#define CROWD 512
+
+/* Whatever waits is set free at once when what it waits for ends. */
+static void
+a_crowd_of_sources_holds_no_more_than_a_few_times_one(void **state)
+{
+	struct net net;
+	struct engine *e = engine_make(&net, 1000000, 0);
+	struct list *l = calloc(CROWD, sizeof(*l));
+	uint32_t held = 0;
+
+	(void)state;
+	assert_non_null(l);
+	for (int i = 0; i < CROWD; i++) {
+		list_make(&l[i], e, 100, 1);
+		l[i].same_target = true;
+		for (int k = 0; k < 100; k++)
+			l[i].items[k].rest = 10 * NSEC_PER_SEC;
+		source_wake(&l[i].source);
+	}
+	run_until(e, NSEC_PER_SEC, 2 * NSEC_PER_SEC, 0, &net, NULL);
+	for (int i = 0; i < CROWD; i++) {
+		assert_in_range(l[i].source.held, 1, 16);
+		held += l[i].source.held;
+	}
+	assert_in_range(held, 4096, 16 * CROWD);
+	engine_free(e);
+	for (int i = 0; i < CROWD; i++)
+		free(l[i].items);
+	free(l);
+}
+
 static void
 tasks_with_overlapping_claims_run_one_after_another(void **state)
 {
@@ -499,6 +531,7 @@ main(void)
 		cmocka_unit_test(the_pace_is_kept_within_a_per_cent_and_without_bursts),
 		cmocka_unit_test(a_stall_is_made_up_for_gently),
 		cmocka_unit_test(the_window_bounds_running_tasks),
+		cmocka_unit_test(a_crowd_of_sources_holds_no_more_than_a_few_times_one),
 		cmocka_unit_test(tasks_with_overlapping_claims_run_one_after_another),
 		cmocka_unit_test(sources_share_by_priority),
 		cmocka_unit_test(a_source_keeps_its_own_pace_and_leaves_the_rest_to_others),
