@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "tests/unit/engine/net.h"
 #include "workerd/probe/engine.h"
 
 /*
@@ -20,48 +21,6 @@ cpu_seconds(void)
 
 	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
 	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
-
-static void
-net_send(void *ctx, struct engine_packet *p, uint32_t count)
-{
-	for (uint32_t i = 0; i < count; i++)
-		p[i].err = 0;
-	*(uint32_t *)ctx += count;
-}
-
-static int
-net_route(void *ctx, const struct addr *dst, const struct addr *via, struct route *ret)
-{
-	(void)ctx;
-	(void)dst;
-	(void)via;
-	*ret = (struct route){ .mtu = 1500 };
-	return 0;
-}
-
-static int
-net_hold(void *ctx, uint8_t proto, uint16_t port)
-{
-	(void)ctx;
-	(void)proto;
-	(void)port;
-	return 0;
-}
-
-static void
-net_release(void *ctx, uint8_t proto, uint16_t port)
-{
-	(void)ctx;
-	(void)proto;
-	(void)port;
-}
-
-static uint32_t
-net_random(void *ctx)
-{
-	(void)ctx;
-	return 4;
 }
 
 static void
@@ -112,9 +71,9 @@ int
 main(void)
 {
 	static struct list list;
-	uint32_t sent = 0;
+	struct net net = { 0 };
 	struct engine_config cfg = { .pps = 1000000 };
-	struct engine_io io = { &sent, net_send, net_route, net_hold, net_release, net_random };
+	struct engine_io io = net_io(&net);
 	struct instant now = { NSEC_PER_SEC, NSEC_PER_SEC };
 	struct engine *e = engine_new(&cfg, &io, &now);
 	double start;
@@ -124,7 +83,7 @@ main(void)
 	source_init(&list.source, e, &list_ops, 1);
 	source_wake(&list.source);
 	start = cpu_seconds();
-	while (sent < PROBES) {
+	while (net.sent < PROBES) {
 		nsec_t next = engine_run(e, &now);
 
 		now.mono = next > now.mono ? next : now.mono;

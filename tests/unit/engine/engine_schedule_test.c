@@ -9,78 +9,8 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/engine/net.h"
 #include "workerd/probe/engine.h"
-
-/* A network that counts, and tasks that only probe. */
-
-struct net {
-	uint32_t sent;
-	int refuse;          /* errno for every packet, 0: sent */
-	uint32_t full_after; /* the kernel's queue: EAGAIN beyond this many a call */
-	uint32_t rng;
-	int hold_error;
-	int holds;
-	struct addr last;
-	uint32_t per_source[8];
-};
-
-static void
-net_send(void *ctx, struct engine_packet *p, uint32_t count)
-{
-	struct net *net = ctx;
-
-	for (uint32_t i = 0; i < count; i++) {
-		p[i].err = net->refuse;
-		if (net->full_after != 0 && i >= net->full_after)
-			p[i].err = EAGAIN;
-		if (p[i].err == 0) {
-			net->sent++;
-			net->last = p[i].to;
-			net->per_source[p[i].to.b[1] & 7]++;
-		}
-	}
-}
-
-static int
-net_route(void *ctx, const struct addr *dst, const struct addr *via, struct route *ret)
-{
-	(void)ctx;
-	(void)dst;
-	(void)via;
-	*ret = (struct route){ .mtu = 1500 };
-	return 0;
-}
-
-static int
-net_hold(void *ctx, uint8_t proto, uint16_t port)
-{
-	struct net *net = ctx;
-
-	(void)proto;
-	(void)port;
-	if (net->hold_error != 0)
-		return net->hold_error;
-	net->holds++;
-	return 0;
-}
-
-static void
-net_release(void *ctx, uint8_t proto, uint16_t port)
-{
-	struct net *net = ctx;
-
-	(void)proto;
-	(void)port;
-	net->holds--;
-}
-
-static uint32_t
-net_random(void *ctx)
-{
-	struct net *net = ctx;
-
-	return net->rng = net->rng * 1664525u + 1013904223u;
-}
 
 /* Sends probes one after another, or waits for ever after the first. */
 struct dummy {
@@ -224,7 +154,7 @@ engine_make(struct net *net, uint32_t pps, uint32_t window)
 	struct engine_config cfg = {
 		.pps = pps, .window = window, .hold_s = 5, .sport = 40000, .icmp_id = 7
 	};
-	struct engine_io io = { net, net_send, net_route, net_hold, net_release, net_random };
+	struct engine_io io = net_io(net);
 	struct instant now = { NSEC_PER_SEC, 1000 * NSEC_PER_SEC };
 
 	memset(net, 0, sizeof(*net));
@@ -406,8 +336,8 @@ sources_share_by_priority(void **state)
 	source_wake(&a.source);
 	source_wake(&b.source);
 	run_until(e, NSEC_PER_SEC, 2 * NSEC_PER_SEC, 0, &net, NULL);
-	assert_in_range(net.per_source[1], 2400, 2600);
-	assert_in_range(net.per_source[2], 7400, 7600);
+	assert_in_range(net.of_source[1], 2400, 2600);
+	assert_in_range(net.of_source[2], 7400, 7600);
 	engine_free(e);
 	free(a.items);
 	free(b.items);
@@ -429,8 +359,8 @@ a_source_keeps_its_own_pace_and_leaves_the_rest_to_others(void **state)
 	source_wake(&a.source);
 	source_wake(&b.source);
 	run_until(e, NSEC_PER_SEC, 3 * NSEC_PER_SEC, 10000, &net, NULL);
-	assert_in_range(net.per_source[1], 198, 202);
-	assert_in_range(net.per_source[2], 19500, 19900);
+	assert_in_range(net.of_source[1], 198, 202);
+	assert_in_range(net.of_source[2], 19500, 19900);
 	engine_free(e);
 	free(a.items);
 	free(b.items);

@@ -8,65 +8,15 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/engine/net.h"
 #include "workerd/probe/engine.h"
 
 /* Shares that compete, under the virtual clock. The sources' number is the
  * second octet of what their tasks probe. */
 
-#define LISTS_MAX 12
+#define LISTS_MAX NET_SOURCES
 #define ITEMS 64
 #define START NSEC_PER_SEC
-
-struct net {
-	uint32_t sent[LISTS_MAX];
-	uint32_t rng;
-};
-
-static void
-net_send(void *ctx, struct engine_packet *p, uint32_t count)
-{
-	struct net *net = ctx;
-
-	for (uint32_t i = 0; i < count; i++) {
-		p[i].err = 0;
-		net->sent[p[i].to.b[1]]++;
-	}
-}
-
-static int
-net_route(void *ctx, const struct addr *dst, const struct addr *via, struct route *ret)
-{
-	(void)ctx;
-	(void)dst;
-	(void)via;
-	*ret = (struct route){ .mtu = 1500 };
-	return 0;
-}
-
-static int
-net_hold(void *ctx, uint8_t proto, uint16_t port)
-{
-	(void)ctx;
-	(void)proto;
-	(void)port;
-	return 0;
-}
-
-static void
-net_release(void *ctx, uint8_t proto, uint16_t port)
-{
-	(void)ctx;
-	(void)proto;
-	(void)port;
-}
-
-static uint32_t
-net_random(void *ctx)
-{
-	struct net *net = ctx;
-
-	return net->rng = net->rng * 1664525u + 1013904223u;
-}
 
 /* Wants another probe at once, or after a rest; or ends without any. */
 struct item {
@@ -167,7 +117,7 @@ contest_new(uint32_t pps, uint32_t window)
 {
 	struct contest *c = calloc(1, sizeof(*c));
 	struct engine_config cfg = { .pps = pps, .window = window, .sport = 40000 };
-	struct engine_io io = { &c->net, net_send, net_route, net_hold, net_release, net_random };
+	struct engine_io io = net_io(&c->net);
 	struct instant now = { START, START };
 
 	c->engine = engine_new(&cfg, &io, &now);
@@ -205,7 +155,7 @@ run(struct contest *c, nsec_t length)
 {
 	nsec_t end = c->now + length;
 
-	memset(c->net.sent, 0, sizeof(c->net.sent));
+	memset(c->net.of_source, 0, sizeof(c->net.of_source));
 	while (c->now < end) {
 		struct instant at = { c->now, c->now };
 		nsec_t next = engine_run(c->engine, &at);
@@ -244,9 +194,9 @@ shares_follow_their_weights_over_a_second_at_any_rate(void **state)
 		wake(c, 3);
 		for (int second = 0; second < 3; second++) {
 			run(c, NSEC_PER_SEC);
-			assert_near(c->net.sent[1], rates[i] * 0.1);
-			assert_near(c->net.sent[2], rates[i] * 0.3);
-			assert_near(c->net.sent[3], rates[i] * 0.6);
+			assert_near(c->net.of_source[1], rates[i] * 0.1);
+			assert_near(c->net.of_source[2], rates[i] * 0.3);
+			assert_near(c->net.of_source[3], rates[i] * 0.6);
 		}
 		contest_free(c);
 	}
@@ -268,7 +218,7 @@ many_sources_of_one_share_take_nothing_of_another(void **state)
 	}
 	wake(c, 1);
 	run(c, NSEC_PER_SEC);
-	assert_near(c->net.sent[1], 5000);
+	assert_near(c->net.of_source[1], 5000);
 	contest_free(c);
 }
 
@@ -282,15 +232,15 @@ an_idle_share_is_used_by_whoever_wants_it(void **state)
 	enter(c, 2, 1, 1);
 	wake(c, 2);
 	run(c, NSEC_PER_SEC);
-	assert_near(c->net.sent[2], 1000);
+	assert_near(c->net.of_source[2], 1000);
 	/* It comes back: its share at once, and nothing for the time away. */
 	wake(c, 1);
 	run(c, 100 * NSEC_PER_MSEC);
-	assert_near(c->net.sent[1], 90);
-	assert_near(c->net.sent[2], 10);
+	assert_near(c->net.of_source[1], 90);
+	assert_near(c->net.of_source[2], 10);
 	engine_halt(c->engine, &c->lists[1].items[0].task);
 	run(c, NSEC_PER_SEC);
-	assert_near(c->net.sent[2], 1000);
+	assert_near(c->net.of_source[2], 1000);
 	contest_free(c);
 }
 
@@ -307,8 +257,8 @@ who_asks_for_little_gets_it_and_the_rest_is_for_others(void **state)
 	wake(c, 2);
 	run(c, NSEC_PER_SEC);
 	run(c, NSEC_PER_SEC);
-	assert_near(c->net.sent[1], 50);
-	assert_near(c->net.sent[2], 950);
+	assert_near(c->net.of_source[1], 50);
+	assert_near(c->net.of_source[2], 950);
 	contest_free(c);
 }
 
@@ -324,13 +274,13 @@ a_cap_holds_also_when_all_others_are_idle(void **state)
 	share_configure(c->engine, &c->shares[1], &cfg);
 	wake(c, 1);
 	run(c, NSEC_PER_SEC);
-	assert_near(c->net.sent[1], 100);
+	assert_near(c->net.of_source[1], 100);
 	/* What the engine's pace saved up meanwhile (a quarter second) goes first. */
 	wake(c, 2);
 	run(c, 2 * NSEC_PER_SEC);
 	run(c, NSEC_PER_SEC);
-	assert_near(c->net.sent[1], 100);
-	assert_near(c->net.sent[2], 9900);
+	assert_near(c->net.of_source[1], 100);
+	assert_near(c->net.of_source[2], 9900);
 	contest_free(c);
 }
 
@@ -346,7 +296,7 @@ tasks_without_a_probe_are_a_turn_too(void **state)
 	wake(c, 1);
 	wake(c, 2);
 	run(c, NSEC_PER_SEC);
-	assert_near(c->net.sent[2], 100000);
+	assert_near(c->net.of_source[2], 100000);
 	assert_in_range(c->lists[1].taken, 90000, 110000);
 	contest_free(c);
 }
