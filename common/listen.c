@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -90,8 +91,10 @@ listener_open_tcp(struct listener *l, const struct addr *addr, uint16_t port, st
 	l->dir = -1;
 	l->fd = socket(sa->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	/* REUSEADDR: a client's connection that lingers must not keep the next
-	 * start from listening. */
+	 * start from listening. NODELAY, which connections inherit: a client that
+	 * sends a command for each MORE would wait for its own delayed ACK. */
 	if (l->fd < 0 || setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
+	    setsockopt(l->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) < 0 ||
 	    bind(l->fd, sa, v4 ? sizeof(in) : sizeof(in6)) < 0 || listen(l->fd, BACKLOG) < 0)
 		return errbuf_set(reterr, -errno, "TCP %s port %u: %s", addr_format(addr, text), port, strerror(errno));
 	return 0;
