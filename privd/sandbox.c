@@ -59,7 +59,6 @@ static const struct sc_rule rules[] = {
 	SC_ALLOW(wait4, "loop.c: how our worker ended"),
 	/* A directory of ours, never AT_FDCWD, whose sign bit is set. */
 	SC_ALLOW_IF(unlinkat, "listen.c: our control sockets' names, at the end", SC_MASK(0, 0x80000000u, 0)),
-	SC_ALLOW(rt_sigreturn, "return from the handlers of sanitizers and of SIGCONT"),
 	SC_ALLOW(exit_group, "the end"),
 	{ 0 },
 };

@@ -27,7 +27,6 @@
 
 #define GETSOCKOPT(level, name, why) SC_ALLOW_IF(getsockopt, why, SC_ARG(1, level), SC_ARG(2, name))
 #define LANDLOCK_TRUNCATE (1ull << 14) /* ABI 3; headers of Linux 6.1 lack it */
-#define FCNTL(cmd, why) SC_ALLOW_IF(fcntl, why, SC_ARG(1, cmd))
 
 static const struct sc_rule rules[] = {
 	SC_ALLOW(sendmmsg, "probe: a batch of probes"),
@@ -45,13 +44,8 @@ static const struct sc_rule rules[] = {
 	SC_ALLOW(accept4, "libuv: a client connects"),
 	SC_ALLOW(close, "connections end"),
 	SC_ALLOW_IF(ioctl, "libuv: non-blocking", SC_ARG(1, FIONBIO)),
-	FCNTL(F_GETFL, "libuv: uv_pipe_open looks at the mode"),
-	FCNTL(F_SETFL, "libuv: non-blocking"),
-	FCNTL(F_SETFD, "privcli.c: close-on-exec"),
 	GETSOCKOPT(SOL_SOCKET, SO_PEERCRED, "who a client is"),
 	GETSOCKOPT(SOL_SOCKET, SO_PEERGROUPS, "its groups: whether it is an operator, and its slice"),
-	GETSOCKOPT(SOL_SOCKET, SO_ERROR, "libuv: what became of a stream"),
-	GETSOCKOPT(SOL_SOCKET, SO_TYPE, "libuv: what a descriptor is"),
 	GETSOCKOPT(SOL_PACKET, PACKET_STATISTICS, "probe: packets that the ring lost"),
 	SC_ALLOW(openat2,
 	    "out/dir.c: files of the data directory; its arguments lie in memory where no filter "
@@ -61,19 +55,12 @@ static const struct sc_rule rules[] = {
 	SC_ALLOW(lseek, "where a list or a state file goes on"),
 	SC_ALLOW(brk, "malloc"),
 	SC_ALLOW_IF(mmap, "malloc, a second ring; memory is never code", SC_MASK(2, PROT_EXEC, 0)),
-	SC_ALLOW_IF(mprotect, "malloc; the same", SC_MASK(2, PROT_EXEC, 0)),
 	SC_ALLOW(munmap, "free"),
 	SC_ALLOW(mremap, "realloc of large buffers"),
-	SC_ALLOW(madvise, "malloc gives memory back"),
-	SC_ALLOW(futex, "libuv and libc locks"),
+	SC_ALLOW(sysinfo, "qsort asks once how much memory there is: routes, replies"),
 	SC_ALLOW(getrandom, "loop.c: identifiers that nobody can guess"),
-	SC_ALLOW(rt_sigprocmask, "libuv blocks signals around epoll; abort"),
 	SC_ALLOW(rt_sigreturn, "return from a signal handler"),
-	SC_ALLOW(restart_syscall, "sleeping calls after a stop and continue"),
 	SC_ALLOW(exit_group, "the end"),
-	SC_REFUSE(openat, EACCES, "libc looks for locale and zone files; none to find"),
-	SC_REFUSE(newfstatat, EACCES, "libc looks at the same files, stdio at its descriptors"),
-	SC_REFUSE(io_uring_setup, ENOSYS, "libuv from 1.45 on probes for it, then uses epoll"),
 	{ 0 },
 };
 
