@@ -46,14 +46,34 @@ struct privd_args {
 	uint32_t count;
 	char fd[16];
 	char pps[16];
+	char *dnp[OPTS_DNP_MAX]; /* owned */
 };
+
+static void
+args_fini(struct privd_args *a)
+{
+	for (uint32_t i = 0; i < OPTS_DNP_MAX; i++)
+		free(a->dnp[i]);
+}
+
+/* privd takes full paths alone: it does not stay where we are. */
+static int
+full_paths(struct privd_args *a, const struct opts *o, struct errbuf *err)
+{
+	for (uint32_t i = 0; i < o->dnp_count; i++) {
+		a->dnp[i] = realpath(o->dnp[i], NULL);
+		if (a->dnp[i] == NULL)
+			return errbuf_set(err, -errno, "cannot read '%s': %s", o->dnp[i], strerror(errno));
+	}
+	return 0;
+}
 
 static void
 fill_args(struct privd_args *a, const struct opts *o, const char *path, int fd)
 {
-	(void)snprintf(a->fd, sizeof(a->fd), "%d", fd);
 	bool serve = o->mode == MODE_SERVE;
 
+	(void)snprintf(a->fd, sizeof(a->fd), "%d", fd);
 	(void)snprintf(a->pps, sizeof(a->pps), "%u", o->pps == 0 ? 1000000u : o->pps);
 	a->count = 0;
 	a->argv[a->count++] = path;
@@ -78,7 +98,7 @@ fill_args(struct privd_args *a, const struct opts *o, const char *path, int fd)
 		a->argv[a->count++] = "--local";
 	for (uint32_t i = 0; i < o->dnp_count; i++) {
 		a->argv[a->count++] = "--dnp";
-		a->argv[a->count++] = o->dnp[i];
+		a->argv[a->count++] = a->dnp[i];
 	}
 	a->argv[a->count] = NULL;
 }
@@ -110,21 +130,26 @@ become_privd(const struct privd_args *a, int fd)
 int
 private_start(const struct opts *o, int *ret_fd, pid_t *ret_pid, struct errbuf *reterr)
 {
-	struct privd_args args;
+	struct privd_args args = { 0 };
 	char path[PATH_MAX];
 	int pair[2];
 	pid_t pid;
 	int rc = find_privd(path, reterr);
 
-	if (rc < 0)
+	if (rc == 0)
+		rc = full_paths(&args, o, reterr);
+	if (rc == 0 && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+		rc = errbuf_set(reterr, -errno, "cannot make a socket pair: %s", strerror(errno));
+	if (rc != 0) {
+		args_fini(&args);
 		return rc;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
-		return errbuf_set(reterr, -errno, "cannot make a socket pair: %s", strerror(errno));
+	}
 	fill_args(&args, o, path, 3);
 	pid = fork();
 	if (pid == 0)
 		become_privd(&args, pair[1]);
 	(void)close(pair[1]);
+	args_fini(&args);
 	if (pid < 0) {
 		rc = -errno;
 		(void)close(pair[0]);

@@ -399,7 +399,6 @@ watch_signals(struct run *r)
 	return r->sigfd < 0 ? STATUS_INTERNAL : 0;
 }
 
-/* The output is opened last: a run that cannot begin leaves the old file. */
 /* Two seconds' worth: what a ^C finds queued ends without having begun. */
 static uint64_t
 queue_of(uint32_t pps)
@@ -411,6 +410,7 @@ queue_of(uint32_t pps)
 	return n < SESSION_QUEUED_MIN ? SESSION_QUEUED_MIN : n > SESSION_QUEUED_MAX ? SESSION_QUEUED_MAX : n;
 }
 
+/* The output is opened last: a run that cannot begin leaves the old file. */
 static int
 open_all(struct run *r, struct errbuf *err)
 {
@@ -439,8 +439,9 @@ open_all(struct run *r, struct errbuf *err)
 	return confine_self(o->pid_file, err) == 0 ? 0 : STATUS_INTERNAL;
 }
 
+/* why: what is still to be said of status, or NULL. */
 static int
-close_all(struct run *r, int status)
+close_all(struct run *r, int status, const char *why)
 {
 	struct errbuf err;
 	int rc, pair = 0;
@@ -455,12 +456,12 @@ close_all(struct run *r, int status)
 	feed_fini(&r->feed);
 	idset_fini(&r->running);
 	(void)close(r->sigfd);
-	if (pair == 0)
-		return status;
 	/* The pair has said why it ended; its status says more than ours. */
 	if ((status == STATUS_AWAY || status == STATUS_OK) && pair >= STATUS_USAGE && pair <= STATUS_CONFIG)
 		return pair;
-	return status == STATUS_OK ? STATUS_INTERNAL : status;
+	if (why != NULL)
+		ui_say(&r->ui, "%s", why);
+	return status == STATUS_OK && pair != 0 ? STATUS_INTERNAL : status;
 }
 
 int
@@ -478,11 +479,10 @@ run_main(const struct opts *o)
 		status = open_all(&r, &err);
 	if (status != 0) {
 		r.signal = take_signal(&r);
-		ui_say(&r.ui, "%s", err.text);
-		return close_all(&r, r.signal != 0 ? STATUS_SIGNAL + r.signal : status);
+		return close_all(&r, r.signal != 0 ? STATUS_SIGNAL + r.signal : status, err.text);
 	}
 	r.started = r.drawn = r.flushed = now_mono();
 	while (r.state != RUN_OVER)
 		turn(&r);
-	return close_all(&r, finish(&r));
+	return close_all(&r, finish(&r), NULL);
 }

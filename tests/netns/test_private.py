@@ -75,6 +75,28 @@ def test_do_not_probe_list_is_kept(alone, recorder_t, tmp_path):
         assert len(recorder_t.probes(dst=net.SMALL_MTU[af])) == 1
 
 
+def test_do_not_probe_list_is_found_from_here(alone, recorder_t, tmp_path):
+    (tmp_path / "list").write_text("203.0.113.0/28\n")
+    done = alone(["-O", "dnp=list", "-I", "ping -c 1 -o 1 " + net.SMALL_MTU[4]], cwd=tmp_path)
+    assert done.returncode == 0 and done.stderr == "", done
+    assert len(recorder_t.probes(dst=net.SMALL_MTU[4])) == 1
+
+
+def test_refusal_is_said_once(alone, lab):
+    """There is one vantage-privd in a network namespace; it tells, and we do not repeat it."""
+    first = lab.popen("t", pair_module.private_argv(["-I", "ping -c 100 -i 0.1 " + net.DST[4]]),
+                      stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 10
+    while "vantage" not in tables(lab) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    done = alone(["-I", "ping -c 1 -o 1 " + net.DST[4]])
+    first.send_signal(signal.SIGINT)
+    first.wait(10)
+    assert done.returncode == 78 and done.stdout == "", done
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("vantage-privd: another vantage-privd runs")
+
+
 def test_interrupt_takes_the_pair_along(alone, lab):
     child = lab.popen("t", pair_module.private_argv(["-I", "ping -c 1000 -i 0.1 " + net.DST[4]]),
                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
