@@ -9,63 +9,44 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/conf_words.h"
 #include "common/strnum.h"
-
-enum conf_kind { CONF_U32, CONF_YESNO, CONF_NAME, CONF_PATHS, CONF_PORT, CONF_LISTEN, CONF_SLICE };
-
-struct conf_word {
-	const char *word;
-	enum conf_kind kind;
-	size_t offset;
-	uint32_t min;
-	uint32_t max; /* CONF_PATHS: how many */
-	uint32_t preset;
-	const char *preset_name;
-};
 
 #define AT(name) offsetof(struct conf, name)
 
-static const struct conf_word words[] = {
-	/* word, kind, where, min, max, preset */
-	{ "user", CONF_NAME, AT(user), 0, 0, 0, "vantage" },
-	{ "group", CONF_NAME, AT(group), 0, 0, 0, "vantage" },
-	{ "privd-user", CONF_NAME, AT(privd_user), 0, 0, 0, "vantage-priv" },
-	{ "privd-group", CONF_NAME, AT(privd_group), 0, 0, 0, "vantage-priv" },
-	{ "mark", CONF_U32, AT(mark), 1, 255, 0x56, NULL },
-	{ "max-pps", CONF_U32, AT(max_pps), 1, 10000000, 12000, NULL },
-	{ "pps", CONF_U32, AT(pps), 1, 1000000, 20, NULL },
-	{ "window", CONF_U32, AT(window), 0, 1000000, 0, NULL },
-	{ "holdtime", CONF_U32, AT(hold_s), 0, 3600, 10, NULL },
-	{ "spoof", CONF_YESNO, AT(spoof), 0, 1, 0, NULL },
-	{ "local", CONF_YESNO, AT(local), 0, 1, 0, NULL },
-	{ "dnp", CONF_PATHS, AT(dnp), 0, CONF_DNP_MAX, 0, NULL },
-	{ "control", CONF_PATHS, AT(control), 0, CONF_CONTROLS_MAX, 0, NULL },
-	{ "port", CONF_PORT, AT(ports), 1, 65535, 0, NULL },
-	{ "listen", CONF_LISTEN, AT(listens), 1, 65535, 0, NULL },
-	{ "operators", CONF_NAME, AT(operators), 0, 0, 0, "" },
-	{ "tcp-slice", CONF_NAME, AT(tcp_slice), 0, 0, 0, CONF_SLICE_DEFAULT },
-	{ "slice", CONF_SLICE, AT(slices), 0, 0, 0, NULL },
+const struct conf_word conf_words[CONF_WORDS] = {
+	/* word, kind, where, min, max, preset, name; live */
+	{ "user", CONF_NAME, AT(user), 0, 0, 0, "vantage", false },
+	{ "group", CONF_NAME, AT(group), 0, 0, 0, "vantage", false },
+	{ "privd-user", CONF_NAME, AT(privd_user), 0, 0, 0, "vantage-priv", false },
+	{ "privd-group", CONF_NAME, AT(privd_group), 0, 0, 0, "vantage-priv", false },
+	{ "mark", CONF_U32, AT(mark), 1, 255, 0x56, NULL, false },
+	{ "max-pps", CONF_U32, AT(max_pps), 1, 10000000, 12000, NULL, false },
+	{ "pps", CONF_U32, AT(pps), 1, 1000000, 20, NULL, true },
+	{ "window", CONF_U32, AT(window), 0, 1000000, 0, NULL, true },
+	{ "holdtime", CONF_U32, AT(hold_s), 0, 3600, 10, NULL, true },
+	{ "spoof", CONF_YESNO, AT(spoof), 0, 1, 0, NULL, false },
+	{ "local", CONF_YESNO, AT(local), 0, 1, 0, NULL, false },
+	{ "dnp", CONF_PATHS, AT(dnp), 0, CONF_DNP_MAX, 0, NULL, false },
+	{ "control", CONF_PATHS, AT(control), 0, CONF_CONTROLS_MAX, 0, NULL, false },
+	{ "port", CONF_PORT, AT(ports), 1, 65535, 0, NULL, false },
+	{ "listen", CONF_LISTEN, AT(listens), 1, 65535, 0, NULL, false },
+	{ "operators", CONF_NAME, AT(operators), 0, 0, 0, "", true },
+	{ "tcp-slice", CONF_NAME, AT(tcp_slice), 0, 0, 0, CONF_SLICE_DEFAULT, true },
+	{ "slice", CONF_SLICE, AT(slices), 0, 0, 0, NULL, true },
 };
-
-#define WORDS (sizeof(words) / sizeof(words[0]))
-
-static void *
-conf_at(struct conf *conf, const struct conf_word *w)
-{
-	return (uint8_t *)conf + w->offset;
-}
 
 void
 conf_init(struct conf *conf)
 {
 	memset(conf, 0, sizeof(*conf));
 	conf_slices_init(&conf->slices);
-	for (size_t i = 0; i < WORDS; i++) {
-		if (words[i].kind == CONF_U32)
-			*(uint32_t *)conf_at(conf, &words[i]) = words[i].preset;
-		else if (words[i].kind == CONF_NAME)
+	for (size_t i = 0; i < CONF_WORDS; i++) {
+		if (conf_words[i].kind == CONF_U32)
+			*(uint32_t *)conf_at(conf, &conf_words[i]) = conf_words[i].preset;
+		else if (conf_words[i].kind == CONF_NAME)
 			memcpy(
-			    conf_at(conf, &words[i]), words[i].preset_name, strlen(words[i].preset_name) + 1);
+			    conf_at(conf, &conf_words[i]), conf_words[i].preset_name, strlen(conf_words[i].preset_name) + 1);
 	}
 }
 
@@ -191,23 +172,31 @@ static conf_setter *const setters[] = {
 int
 conf_set(struct conf *conf, const char *word, const char *value, struct errbuf *reterr)
 {
-	for (size_t i = 0; i < WORDS; i++) {
-		if (strcmp(words[i].word, word) != 0)
+	for (size_t i = 0; i < CONF_WORDS; i++) {
+		if (strcmp(conf_words[i].word, word) != 0)
 			continue;
 		if (value[0] == '\0')
 			return errbuf_set(reterr, -EINVAL, "%s: needs a value", word);
-		return setters[words[i].kind](conf_at(conf, &words[i]), &words[i], value, reterr);
+		return setters[conf_words[i].kind](conf_at(conf, &conf_words[i]), &conf_words[i], value, reterr);
 	}
 	return errbuf_set(reterr, -ENOENT, "'%s' is no word of this file", word);
 }
 
 #define BLANKS " \t"
 
+struct reading {
+	struct conf *conf;
+	const char *path;
+	conf_visit *visit; /* NULL: nobody else looks */
+	void *ctx;
+};
+
 /* line is cut into its words in place. */
 static int
-line_read(struct conf *conf, char *line, const char *path, uint32_t number, struct errbuf *reterr)
+line_read(const struct reading *r, char *line, uint32_t number, struct errbuf *reterr)
 {
 	struct errbuf why = { "" };
+	struct conf_line l;
 	char *word, *value, *end;
 	int rc;
 
@@ -222,28 +211,33 @@ line_read(struct conf *conf, char *line, const char *path, uint32_t number, stru
 	end = value + strlen(value);
 	while (end > value && (end[-1] == ' ' || end[-1] == '\t'))
 		*--end = '\0';
-	rc = conf_set(conf, word, value, &why);
+	l = (struct conf_line){ word, value, number, (uint32_t)(value - line) + 1 };
+	rc = conf_set(r->conf, word, value, &why);
+	/* An unknown word is the word's fault, the rest the value's. */
+	if (rc == -ENOENT)
+		l.column = (uint32_t)(word - line) + 1;
+	if (rc == 0 && r->visit != NULL)
+		rc = r->visit(r->ctx, r->conf, &l, &why);
 	if (rc == 0)
 		return 0;
-	/* An unknown word is the word's fault, the rest the value's. */
-	return errbuf_set(reterr, rc == -ENOENT ? -EINVAL : rc, "%s:%u:%u: %s", path, number,
-	    (unsigned)((rc == -ENOENT ? word : value) - line) + 1, why.text);
+	return errbuf_set(
+	    reterr, rc == -ENOENT ? -EINVAL : rc, "%s:%u:%u: %s", r->path, number, l.column, why.text);
 }
 
 static int
-text_read(struct conf *conf, char *text, size_t len, const char *path, struct errbuf *reterr)
+text_read(const struct reading *r, char *text, size_t len, struct errbuf *reterr)
 {
 	uint32_t number = 1;
 
 	if (memchr(text, '\0', len) != NULL)
-		return errbuf_set(reterr, -EINVAL, "%s: contains a NUL byte: not a text file", path);
+		return errbuf_set(reterr, -EINVAL, "%s: contains a NUL byte: not a text file", r->path);
 	for (char *line = text, *next; line != NULL; line = next, number++) {
 		int rc;
 
 		next = strchr(line, '\n');
 		if (next != NULL)
 			*next++ = '\0';
-		rc = line_read(conf, line, path, number, reterr);
+		rc = line_read(r, line, number, reterr);
 		if (rc != 0)
 			return rc;
 	}
@@ -271,8 +265,9 @@ file_open(const char *path, struct errbuf *reterr)
 }
 
 int
-conf_read(struct conf *conf, const char *path, struct errbuf *reterr)
+conf_read_each(struct conf *conf, const char *path, conf_visit *visit, void *ctx, struct errbuf *reterr)
 {
+	struct reading r = { conf, path, visit, ctx };
 	char *text = malloc(CONF_FILE_MAX + 1);
 	size_t len = 0;
 	ssize_t n = 0;
@@ -293,8 +288,14 @@ conf_read(struct conf *conf, const char *path, struct errbuf *reterr)
 	else if (len == CONF_FILE_MAX)
 		rc = errbuf_set(reterr, -E2BIG, "%s: longer than %d bytes", path, CONF_FILE_MAX - 1);
 	else
-		rc = text_read(conf, text, len, path, reterr);
+		rc = text_read(&r, text, len, reterr);
 	(void)close(fd);
 	free(text);
 	return rc;
+}
+
+int
+conf_read(struct conf *conf, const char *path, struct errbuf *reterr)
+{
+	return conf_read_each(conf, path, NULL, NULL, reterr);
 }

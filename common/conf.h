@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "common/addr.h"
+#include "common/buf.h"
 #include "common/conf_slice.h"
 #include "common/err.h"
 
@@ -80,5 +81,27 @@ int conf_set(struct conf *, const char *word, const char *value, struct errbuf *
  * nor ourselves, is -EPERM: it would be their word, not the administrator's.
  */
 int conf_read(struct conf *, const char *path, struct errbuf *reterr);
+
+/* The same, and somebody is told of each line once it has been taken, and may
+ * refuse it: a negative errno with the sentence, which gets line and column. */
+struct conf_line {
+	const char *word;
+	const char *value;
+	uint32_t number;
+	uint32_t column; /* of the value */
+};
+
+typedef int conf_visit(void *ctx, struct conf *, const struct conf_line *, struct errbuf *reterr);
+
+int conf_read_each(struct conf *, const char *path, conf_visit *, void *ctx, struct errbuf *reterr);
+
+/* conf_put.c: the other way. The lines "word value" of which conf_set makes the
+ * same configuration again. */
+void conf_put(const struct conf *, struct buf *);
+
+/* What a running service can take over from another configuration, and the
+ * words whose values differ and that only a restart can change. */
+void conf_take_live(struct conf *, const struct conf *from);
+void conf_diff(const struct conf *, const struct conf *, void (*differs)(void *ctx, const char *word), void *ctx);
 
 #endif

@@ -1,6 +1,7 @@
 #include "common/conf_slice.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -160,4 +161,27 @@ conf_slice_set(struct conf_slices *all, const char *value, struct errbuf *reterr
 	if (index < 0 && all->count == CONF_SLICES_MAX)
 		return errbuf_set(reterr, -E2BIG, "slice: at most %d of them", CONF_SLICES_MAX);
 	return set_key(all, index < 0 ? slice_add(all, name) : &all->slice[index], k, value, reterr);
+}
+
+void
+conf_slices_put(const struct conf_slices *all, const char *word, struct buf *b)
+{
+	for (uint32_t i = 0; i < all->count; i++) {
+		const struct conf_slice *s = &all->slice[i];
+
+		for (size_t k = 0; k < KEYS; k++) {
+			uint32_t value = keys[k].kind == SLICE_U32
+					     ? *(const uint32_t *)(const void *)((const char *)s + keys[k].offset)
+					     : 0;
+
+			/* A share is always said: its line makes the slice, in its place. */
+			if (value != 0)
+				buf_printf(b, "%s %s %s %" PRIu32 "\n", word, s->name, keys[k].key, value);
+		}
+		if (s->methods[0] != '\0')
+			buf_printf(b, "%s %s methods %s\n", word, s->name, s->methods);
+	}
+	for (uint32_t i = 0; i < all->members; i++)
+		buf_printf(b, "%s %s %s %s\n", word, all->slice[all->member[i].slice].name,
+		    all->member[i].group ? "gid" : "uid", all->member[i].name);
 }

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/buf.h"
 #include "common/err.h"
 
 /*
@@ -47,6 +48,9 @@ void conf_slices_init(struct conf_slices *);
 
 /* "NAME KEY VALUE". 0 or a negative errno with the sentence. */
 int conf_slice_set(struct conf_slices *, const char *value, struct errbuf *reterr);
+
+/* The lines that say all of it, each behind word. */
+void conf_slices_put(const struct conf_slices *, const char *word, struct buf *);
 
 /* Its index, or -ENOENT. */
 int conf_slice_find(const struct conf_slices *, const char *name);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/conf_check.h"
 #include "vantage-paths.h"
 
 const char options_usage[] =
@@ -45,15 +46,8 @@ static const struct option longopts[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-/* The command line's word over the file's: kept until the file has been read. */
-struct overrides {
-	const char *pps;
-	const char *window;
-	const char *holdtime;
-};
-
 static int
-take(struct options *o, struct overrides *over, int opt, const char *arg, struct errbuf *err)
+take(struct options *o, int opt, const char *arg, struct errbuf *err)
 {
 	switch (opt) {
 	case 'c':
@@ -69,13 +63,13 @@ take(struct options *o, struct overrides *over, int opt, const char *arg, struct
 		o->root_dir = arg;
 		return 0;
 	case OPT_PPS:
-		over->pps = arg;
+		o->pps = arg;
 		return 0;
 	case OPT_WINDOW:
-		over->window = arg;
+		o->window = arg;
 		return 0;
 	case OPT_HOLDTIME:
-		over->holdtime = arg;
+		o->holdtime = arg;
 		return 0;
 	case OPT_MONITOR:
 		o->monitor = arg;
@@ -109,15 +103,24 @@ override(struct conf *conf, const char *word, const char *value, struct errbuf *
 }
 
 int
+options_override(const struct options *o, struct conf *conf, struct errbuf *err)
+{
+	int rc;
+
+	if ((rc = override(conf, "pps", o->pps, err)) != 0 || (rc = override(conf, "window", o->window, err)) != 0)
+		return rc;
+	return override(conf, "holdtime", o->holdtime, err);
+}
+
+int
 options_parse(struct options *o, int argc, char **argv, struct errbuf *err)
 {
-	struct overrides over = { 0 };
 	int opt, rc;
 
 	memset(o, 0, sizeof(*o));
 	opterr = 0;
 	while ((opt = getopt_long(argc, argv, "c:d", longopts, NULL)) != -1) {
-		rc = take(o, &over, opt, optarg, err);
+		rc = take(o, opt, optarg, err);
 		if (rc != 0)
 			return rc;
 	}
@@ -125,12 +128,8 @@ options_parse(struct options *o, int argc, char **argv, struct errbuf *err)
 		return errbuf_set(err, -EINVAL, "unexpected argument '%s'", argv[optind]);
 	if (o->print_help || o->print_version || o->print_sandbox)
 		return 0;
-	conf_init(&o->conf);
-	rc = conf_read(&o->conf, o->conf_path != NULL ? o->conf_path : VANTAGE_CONF_FILE, err);
-	if (rc != 0 && !(rc == -ENOENT && o->conf_path == NULL))
+	rc = conf_load(&o->conf, o->conf_path != NULL ? o->conf_path : VANTAGE_CONF_FILE, o->conf_path == NULL, err);
+	if (rc != 0)
 		return rc == -EINVAL ? -EBADF : rc;
-	if ((rc = override(&o->conf, "pps", over.pps, err)) != 0 ||
-	    (rc = override(&o->conf, "window", over.window, err)) != 0)
-		return rc;
-	return override(&o->conf, "holdtime", over.holdtime, err);
+	return options_override(o, &o->conf, err);
 }

@@ -16,6 +16,9 @@ struct options {
 	const char *monitor;
 	const char *command;
 	struct addr nameserver;
+	const char *pps; /* words of the configuration, over the file's; NULL */
+	const char *window;
+	const char *holdtime;
 	bool debug;
 	bool print_sandbox;
 	bool print_version;
@@ -25,6 +28,10 @@ struct options {
 /* 0; -EINVAL with the sentence (exit status 64); another errno for what the
  * configuration file has (78). */
 int options_parse(struct options *, int argc, char **argv, struct errbuf *);
+
+/* What the command line says, over what this configuration has. -EINVAL with the
+ * sentence: never once options_parse has seen it. */
+int options_override(const struct options *, struct conf *, struct errbuf *);
 
 extern const char options_usage[];
 

@@ -1,8 +1,6 @@
 #include "workerd/slice/slice.h"
 
 #include <errno.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,28 +30,6 @@ const char *const slice_limit_names[SLICE_LIMITS] = { "methods", "running", "hou
 
 /* ---- who is who ---- */
 
-/* A number, or a name of the system's. */
-static int
-look_up(const struct conf_member *m, uint32_t *ret, struct errbuf *reterr)
-{
-	const struct passwd *pw;
-	const struct group *gr;
-
-	/* The last id is "no one" to the kernel. */
-	if (strnum_u32(m->name, 0, UINT32_MAX - 1, ret) == 0)
-		return 0;
-	if (m->group) {
-		gr = getgrnam(m->name);
-		if (gr != NULL)
-			*ret = gr->gr_gid;
-		return gr != NULL ? 0 : errbuf_set(reterr, -ENOENT, "slice: no group '%s'", m->name);
-	}
-	pw = getpwnam(m->name);
-	if (pw != NULL)
-		*ret = pw->pw_uid;
-	return pw != NULL ? 0 : errbuf_set(reterr, -ENOENT, "slice: no user '%s'", m->name);
-}
-
 static int
 look_up_members(struct slices *all, struct errbuf *reterr)
 {
@@ -63,7 +39,10 @@ look_up_members(struct slices *all, struct errbuf *reterr)
 		const struct conf_member *m = &all->conf.member[i];
 
 		all->member[i] = (struct member){ .slice = m->slice, .group = m->group };
-		rc = look_up(m, &all->member[i].id, reterr);
+		/* The last id is "no one" to the kernel. */
+		if (strnum_u32(m->name, 0, UINT32_MAX - 1, &all->member[i].id) != 0)
+			rc = errbuf_set(reterr, -EINVAL, "slice: '%s' is no number of a %s", m->name,
+			    m->group ? "group" : "user");
 		/* By its name and by its number is twice. */
 		for (uint32_t k = 0; rc == 0 && k < i; k++) {
 			if (all->member[k].group == m->group && all->member[k].id == all->member[i].id)
@@ -74,21 +53,14 @@ look_up_members(struct slices *all, struct errbuf *reterr)
 	return rc;
 }
 
-/* Without the default group there are root and the worker's user alone; a group
- * that was asked for must be there. */
+/* Without a group there are root and the worker's user alone. */
 static int
-look_up_operators(struct slices *all, const struct conf *conf, struct errbuf *reterr)
+look_up_operators(struct slices *all, const char *name, struct errbuf *reterr)
 {
-	bool asked = conf->operators[0] != '\0';
-	const char *name = asked ? conf->operators : conf->group;
-	const struct group *gr = getgrnam(name);
-
-	all->has_operators = gr != NULL;
-	if (gr != NULL)
-		all->operators = gr->gr_gid;
-	else if (asked)
-		return errbuf_set(reterr, -ENOENT, "operators: no group '%s'", name);
-	return 0;
+	all->has_operators = name[0] != '\0';
+	if (!all->has_operators || strnum_u32(name, 0, UINT32_MAX - 1, &all->operators) == 0)
+		return 0;
+	return errbuf_set(reterr, -EINVAL, "operators: '%s' is no number of a group", name);
 }
 
 static int
@@ -100,7 +72,7 @@ configure(struct slices *all, const struct conf *conf, struct errbuf *reterr)
 		return errbuf_set(reterr, -EINVAL, "tcp-slice: no slice '%s'", conf->tcp_slice);
 	all->tcp = (uint32_t)rc;
 	all->conf = conf->slices;
-	rc = look_up_operators(all, conf, reterr);
+	rc = look_up_operators(all, conf->operators, reterr);
 	return rc != 0 ? rc : look_up_members(all, reterr);
 }
 
@@ -130,6 +102,22 @@ slices_new(const struct conf *conf, uid_t uid, struct slices **ret, struct errbu
 }
 
 void
+slices_inherit(struct slices *all, const struct slices *from)
+{
+	for (uint32_t i = 0; i < all->conf.count; i++) {
+		int was = conf_slice_find(&from->conf, all->conf.slice[i].name);
+		struct slice *s = &all->slice[i];
+
+		if (was < 0)
+			continue;
+		s->hour = from->slice[was].hour;
+		s->hour_used = from->slice[was].hour_used;
+		s->accepted = from->slice[was].accepted;
+		memcpy(s->refused, from->slice[was].refused, sizeof(s->refused));
+	}
+}
+
+void
 slices_free(struct slices *all)
 {
 	free(all);
@@ -145,6 +133,12 @@ struct slice *
 slices_get(struct slices *all, uint32_t number)
 {
 	return &all->slice[number];
+}
+
+int
+slices_find(const struct slices *all, const char *name)
+{
+	return conf_slice_find(&all->conf, name);
 }
 
 static const struct member *

@@ -43,14 +43,19 @@ struct slices;
 /*
  * From the configuration, NULL for none: operators (root, uid, the configured
  * group) and the default for everybody else. Names of users and groups are
- * looked up now, in the system's files. The configuration is copied.
- * -EINVAL, -ENOENT: with the sentence; -ENOMEM.
+ * numbers (conf_load): nothing is looked up. The configuration is copied.
+ * -EINVAL: with the sentence; -ENOMEM.
  */
 int slices_new(const struct conf *, uid_t uid, struct slices **ret, struct errbuf *reterr);
 void slices_free(struct slices *);
+/* Those of the same name go on counting where others, which it replaces, are;
+ * but for clients and running, which come over one by one. */
+void slices_inherit(struct slices *, const struct slices *from);
 
 uint32_t slices_count(const struct slices *);
 struct slice *slices_get(struct slices *, uint32_t number);
+/* A number by a name, or -ENOENT. */
+int slices_find(const struct slices *, const char *name);
 /* Whose a local client is: its user, else the first of its groups that has
  * one, else the default. */
 struct slice *slices_of_user(struct slices *, uid_t uid, const gid_t *groups, uint32_t count);

@@ -48,8 +48,8 @@ name_of(struct slices *all, uid_t uid, gid_t a, gid_t b)
 static void
 clients_belong_to_their_slice(void **state)
 {
-	static const char *const lines[] = { "operators", "daemon", "slice", "guests uid 1001", "slice",
-		"guests gid 2001", "slice", "staff uid nobody", "slice", "staff gid 2002", "slice", "staff share 5",
+	static const char *const lines[] = { "operators", "1", "slice", "guests uid 1001", "slice",
+		"guests gid 2001", "slice", "staff uid 65534", "slice", "staff gid 2002", "slice", "staff share 5",
 		"tcp-slice", "guests", NULL };
 	struct slices *all = configured(lines);
 
@@ -63,7 +63,7 @@ clients_belong_to_their_slice(void **state)
 	assert_string_equal(name_of(all, 1005, 7, 2002), "staff");
 	assert_string_equal(name_of(all, 1005, 2001, 2002), "guests"); /* the first group */
 	assert_string_equal(name_of(all, 65534, 7, 7), "staff");
-	assert_string_equal(name_of(all, 1005, 7, 1), "operators"); /* daemon */
+	assert_string_equal(name_of(all, 1005, 7, 1), "operators");
 	assert_string_equal(name_of(all, 1005, 7, 7), "default");
 	assert_string_equal(slices_of_tcp(all)->conf->name, "guests");
 	assert_true(slices_get(all, 0)->operators);
@@ -102,11 +102,11 @@ a_wrong_line_is_refused_by_name(void **state)
 		{ { "slice", "x/y pps 1", NULL }, "a name is up to 32" },
 		{ { "slice", "x methods ping;trace", NULL }, "'ping;trace' is none" },
 		{ { "slice", "x uid 5", "slice", "y uid 5", NULL }, "belongs to slice 'x' already" },
-		{ { "slice", "x uid 65534", "slice", "y uid nobody", NULL }, "belongs to two slices" },
-		{ { "slice", "x uid no-such-user", NULL }, "no user 'no-such-user'" },
-		{ { "slice", "x gid no-such-group", NULL }, "no group 'no-such-group'" },
-		{ { "slice", "x uid 4294967295", NULL }, "no user '4294967295'" },
-		{ { "operators", "no-such-group", NULL }, "operators: no group" },
+		{ { "slice", "x uid 65534", "slice", "y uid 065534", NULL }, "belongs to two slices" },
+		{ { "slice", "x uid nobody", NULL }, "'nobody' is no number of a user" },
+		{ { "slice", "x gid nogroup", NULL }, "'nogroup' is no number of a group" },
+		{ { "slice", "x uid 4294967295", NULL }, "'4294967295' is no number of a user" },
+		{ { "operators", "daemon", NULL }, "operators: 'daemon' is no number of a group" },
 		{ { "tcp-slice", "nobodys", NULL }, "tcp-slice: no slice 'nobodys'" },
 	};
 
