@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "client/config.h"
 #include "client/guard.h"
 #include "client/opts.h"
 #include "client/run.h"
@@ -25,7 +26,9 @@ print_usage(FILE *to)
 		    "       vantage [OPTION]... -U PATH|-P [IP:]PORT  serve clients, as root\n"
 		    "       vantage dump [--json|--text] [FILE]...\n"
 		    "       vantage status [--json]             how the service is\n"
-		    "       vantage top                         the same, live\n\n",
+		    "       vantage top                         the same, live\n"
+		    "       vantage check-config [FILE]         is the configuration right?\n"
+		    "       vantage reload [FILE]               give it to the running service\n\n",
 	    to);
 	for (const struct opt_spec *s = opt_specs; s->help != NULL; s++) {
 		char left[64];
@@ -74,7 +77,9 @@ write_pid(const struct opts *o, struct errbuf *err)
 
 /* Those that are not a run. */
 static int (*const mains[])(const struct opts *) = {
+	[MODE_CHECK_CONFIG] = check_config_main,
 	[MODE_DUMP] = dump_main,
+	[MODE_RELOAD] = reload_main,
 	[MODE_STATUS] = status_main,
 	[MODE_TOP] = top_main,
 	[MODE_SERVE] = serve_main,

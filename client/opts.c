@@ -193,8 +193,10 @@ static const struct {
 	const char *word;
 	enum run_mode mode;
 } verbs[] = {
+	{ "check-config", MODE_CHECK_CONFIG },
 	{ "dump", MODE_DUMP },
 	{ "ping", MODE_VERB },
+	{ "reload", MODE_RELOAD },
 	{ "status", MODE_STATUS },
 	{ "top", MODE_TOP },
 	{ "trace", MODE_VERB },

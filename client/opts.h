@@ -33,7 +33,9 @@ enum run_mode {
 	MODE_COMMANDS,  /* -I */
 	MODE_FILE,      /* -f, or a plain file name */
 	MODE_VERB,      /* "vantage ping ..." */
+	MODE_CHECK_CONFIG,
 	MODE_DUMP,
+	MODE_RELOAD,
 	MODE_STATUS,
 	MODE_TOP,
 	MODE_SERVE, /* -U, -P */

@@ -177,7 +177,9 @@ check_operands(const struct opts *o, struct errbuf *err)
 {
 	switch (o->mode) {
 	case MODE_NONE:
+	case MODE_CHECK_CONFIG:
 	case MODE_DUMP:
+	case MODE_RELOAD:
 	case MODE_STATUS:
 	case MODE_TOP:
 	case MODE_SERVE:
@@ -257,34 +259,58 @@ check_serve(const struct opts *o, struct errbuf *err)
 	return 0;
 }
 
-/* What status and top, which only look, can use. */
-static int
-check_watch(const struct opts *o, struct errbuf *err)
-{
-	const char *word = o->mode == MODE_TOP ? "top" : "status";
+/* Sub-commands about the service, not about a run. */
+static const struct {
+	enum run_mode mode;
+	const char *word;
+	uint32_t operands;
+} service_words[] = {
+	{ MODE_CHECK_CONFIG, "check-config", 1 },
+	{ MODE_RELOAD, "reload", 1 },
+	{ MODE_STATUS, "status", 0 },
+	{ MODE_TOP, "top", 0 },
+};
 
+#define SERVICE_WORDS (sizeof(service_words) / sizeof(service_words[0]))
+
+/* What they can use; -ENOENT: it is none of them. */
+static int
+check_service(const struct opts *o, struct errbuf *err)
+{
+	const char *word;
+	size_t i = 0;
+
+	while (i < SERVICE_WORDS && service_words[i].mode != o->mode)
+		i++;
+	if (i == SERVICE_WORDS)
+		return -ENOENT;
+	word = service_words[i].word;
 	for (const struct opt_spec *s = opt_specs; s->help != NULL; s++) {
 		if ((o->given >> (s - opt_specs) & 1) == 0 || s->watch)
 			continue;
 		return s->letter != 0 ? errbuf_set(err, -EINVAL, "-%c: %s has no such option", s->letter, word)
 				      : errbuf_set(err, -EINVAL, "--%s: %s has no such option", s->name, word);
 	}
-	if (o->mode == MODE_TOP && o->format == FORMAT_JSON)
-		return errbuf_set(err, -EINVAL, "--json: top has no such option; status --json is for programs");
-	if (o->operand_count > 0)
-		return errbuf_set(err, -EINVAL, "'%s' is left over behind %s", o->operands[0], word);
+	if (o->mode != MODE_STATUS && o->format == FORMAT_JSON)
+		return errbuf_set(
+		    err, -EINVAL, "--json: %s has no such option; status --json is for programs", word);
+	if (o->mode == MODE_CHECK_CONFIG && o->socket != NULL)
+		return errbuf_set(err, -EINVAL, "--socket: %s has no such option: it asks no service", word);
+	if (o->operand_count > service_words[i].operands)
+		return errbuf_set(
+		    err, -EINVAL, "'%s' is left over behind %s", o->operands[service_words[i].operands], word);
 	return 0;
 }
 
 int
 opts_check(struct opts *o, struct errbuf *reterr)
 {
-	int rc;
+	int rc = check_service(o, reterr);
 
+	if (rc != -ENOENT)
+		return rc;
 	if (o->mode == MODE_DUMP)
 		return check_dump(o, reterr);
-	if (o->mode == MODE_STATUS || o->mode == MODE_TOP)
-		return check_watch(o, reterr);
 	if (o->mode == MODE_NONE) {
 		if (o->operand_count == 0)
 			return errbuf_set(reterr, -EINVAL, "nothing to do; try 'vantage --help'");

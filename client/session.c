@@ -305,6 +305,7 @@ wait_line(struct session *s, nsec_t deadline, char **ret, struct errbuf *err)
 int
 session_ask(struct session *s, const char *line, nsec_t timeout, char *ret, size_t cap, struct errbuf *reterr)
 {
+	nsec_t deadline = now_mono() + timeout;
 	struct reply_line reply;
 	char *answer = NULL;
 	int rc;
@@ -314,13 +315,17 @@ session_ask(struct session *s, const char *line, nsec_t timeout, char *ret, size
 	rc = session_send(s);
 	if (rc < 0)
 		return errbuf_set(reterr, rc, "the connection to the service broke: %s", strerror(-rc));
-	rc = wait_line(s, now_mono() + timeout, &answer, reterr);
-	if (rc < 0)
-		return rc;
+	do {
+		rc = wait_line(s, deadline, &answer, reterr);
+		if (rc < 0)
+			return rc;
+		if (reply_parse(answer, &reply) != 0)
+			return errbuf_set(reterr, -EPROTO, "the service sent what is no reply: %.80s", answer);
+		if (reply.kind == REPLY_LINE_INFO && s->ops != NULL && s->ops->info != NULL)
+			s->ops->info(s->ctx, reply.text);
+	} while (reply.kind == REPLY_LINE_INFO);
 	buf_reset(&s->out);
 	s->sent = 0;
-	if (reply_parse(answer, &reply) != 0)
-		return errbuf_set(reterr, -EPROTO, "the service sent what is no reply: %.80s", answer);
 	if (reply.kind != REPLY_LINE_OK)
 		return errbuf_set(reterr, -EPROTO, "the service refuses '%s': %s", line, reply.text);
 	(void)strlcpy(ret, reply.text, cap);

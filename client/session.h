@@ -47,6 +47,8 @@ struct session_ops {
 	/* The answer to a line; text is borrowed. -errno ends the reading. */
 	int (*answer)(void *ctx, const struct session_pending *, const char *text, const struct reply_line *);
 	int (*block)(void *ctx, const struct reply_line *, const char *bytes, size_t len);
+	/* A line before the answer to session_ask; NULL: nobody wants to know. */
+	void (*info)(void *ctx, const char *text);
 };
 
 struct session {

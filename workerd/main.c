@@ -124,6 +124,32 @@ port_release(void *ctx, uint8_t proto, uint16_t port)
 	return judge(w, privcli_release_port(&w->priv, proto, port));
 }
 
+static uint32_t
+max_pps(const struct worker *w)
+{
+	return w->facts.max_pps > 1000000 ? 1000000 : w->facts.max_pps;
+}
+
+/* The command line has the last word. A pair that a client started belongs to
+ * that client, who told privd the rate, and sets the rest. */
+static void
+on_settle(void *ctx, struct conf *conf)
+{
+	struct worker *w = ctx;
+	const struct engine_config *now = w->loop.engine == NULL ? NULL : engine_config_get(w->loop.engine);
+	struct errbuf err;
+
+	(void)options_override(&w->opt, conf, &err);
+	if (w->facts.has_client)
+		conf->pps = now == NULL ? max_pps(w) : now->pps;
+	if (w->facts.has_client && now != NULL) {
+		conf->window = now->window;
+		conf->hold_s = now->hold_s;
+	}
+	if (conf->pps > max_pps(w))
+		conf->pps = max_pps(w);
+}
+
 /* ---- setting up ---- */
 
 static int
@@ -155,27 +181,21 @@ open_sockets(struct worker *w, struct loop_fds *fds, struct errbuf *err)
 	return 0;
 }
 
-/* The rate of all sources together. A private pair belongs to its client, who
- * told privd the rate. */
-static uint32_t
-engine_pps(const struct worker *w)
-{
-	uint32_t cap = w->facts.max_pps > 1000000 ? 1000000 : w->facts.max_pps;
-
-	if (w->facts.has_client || w->opt.conf.pps > cap)
-		return cap;
-	return w->opt.conf.pps;
-}
-
 static int
 setup_loop(struct worker *w, struct errbuf *err)
 {
-	struct engine_config cfg = { .pps = engine_pps(w),
-		.window = w->opt.conf.window,
-		.hold_s = w->opt.conf.hold_s,
-		.nameserver = w->opt.nameserver };
+	struct conf *conf = &w->opt.conf;
+	struct engine_config cfg = { .nameserver = w->opt.nameserver };
+	uint32_t asked = conf->pps;
 	struct loop_fds fds;
 	int rc;
+
+	on_settle(w, conf);
+	if (conf->pps < asked)
+		log_warn("pps %u is more than vantage-privd allows: %u is what holds", asked, conf->pps);
+	cfg.pps = conf->pps;
+	cfg.window = conf->window;
+	cfg.hold_s = conf->hold_s;
 
 	/* commands.md section 2: the process id decides. */
 	cfg.sport = (uint16_t)((getpid() & 0x7fff) + 0x8000);
@@ -224,6 +244,9 @@ setup_ctl(struct worker *w, struct errbuf *err)
 		.pid = getpid(),
 		.uid = getuid(),
 		.slices = w->slices,
+		.conf = &w->opt.conf,
+		.settle = on_settle,
+		.max_pps = max_pps(w),
 		.wake = on_wake,
 		.ring_drops = ring_drops,
 		.client_done = on_client_done,

@@ -356,7 +356,20 @@ on_halt(struct roster_entry *r)
 	return a->to_halt;
 }
 
-static const struct roster_ops attach_roster_ops = { .queued = on_queued, .halt = on_halt };
+static struct slice *
+on_reslice(struct roster_entry *r)
+{
+	struct attach *a = attach_of_entry(r);
+
+	a->session->slice->running += a->ids.count;
+	return a->session->slice;
+}
+
+static const struct roster_ops attach_roster_ops = {
+	.queued = on_queued,
+	.halt = on_halt,
+	.reslice = on_reslice,
+};
 
 bool
 attach_work(struct attach *a)

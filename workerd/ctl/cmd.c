@@ -8,6 +8,8 @@
 
 const struct cmd cmds[] = {
 	{ "attach", "[KEY VALUE]...", "send measurements and get their results", cmd_attach },
+	{ "config", "abort|begin|commit|set WORD VALUE",
+	    "another configuration, word by word and in force at once (operators; vantage reload)", cmd_config },
 	{ "describe", "[COMMAND|MEASUREMENT]", "the same as help, as JSON for programs", cmd_describe },
 	{ "exit", "", "close this connection", cmd_exit },
 	{ "get", "command|error|holdtime|monitorname|nameserver|pid|pps|sport|version|window", "show a setting",

@@ -32,6 +32,7 @@ char *cmd_word(char *line, char **ret_rest);
 const struct cmd *cmd_find_in(const struct cmd *table, size_t count, const char *name);
 
 void cmd_attach(struct session *, char *rest);
+void cmd_config(struct session *, char *rest);
 void cmd_describe(struct session *, char *rest);
 void cmd_exit(struct session *, char *rest);
 void cmd_get(struct session *, char *rest);

@@ -60,8 +60,10 @@ static void
 set_pps(struct session *s, char *rest)
 {
 	struct engine_config cfg = *engine_config_get(s->env->engine);
+	uint32_t max = s->env->cfg.max_pps != 0 ? s->env->cfg.max_pps : PPS_MAX;
 
-	if (!number(s, "pps", rest, 1, PPS_MAX, &cfg.pps))
+	/* More than the kernel lets through would only be lost. */
+	if (!number(s, "pps", rest, 1, max, &cfg.pps))
 		return;
 	apply(s, &cfg);
 	session_reply(s, "OK pps %u", cfg.pps);

@@ -43,16 +43,10 @@ rate_of(struct meter *m, nsec_t now)
 	return m->rate;
 }
 
-static struct share *
-share_of(struct session_env *env, const struct slice *slice)
-{
-	return slice->number > 0 ? &env->shares[slice->number] : engine_share(env->engine);
-}
-
 static void
 put_slice(struct buf *b, struct session_env *env, const struct slice *s, nsec_t now)
 {
-	struct share *share = share_of(env, s);
+	struct share *share = session_env_share(env, s);
 
 	buf_printf(b, "{\"slice\":%u,\"name\":", s->number);
 	put_text(b, s->conf->name);

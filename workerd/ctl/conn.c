@@ -374,3 +374,14 @@ conn_identify(struct conn *c)
 	c->session.gid = cred.gid;
 	c->session.pid = cred.pid;
 }
+
+void
+conn_reidentify(struct conn *c)
+{
+	struct session *s = &c->session;
+
+	/* A socket that has been closed cannot be asked any more. */
+	session_identify(s, s->uid, NULL, 0);
+	if (s->uid != PEER_UNKNOWN && c->fd >= 0)
+		conn_identify(c);
+}

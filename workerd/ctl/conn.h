@@ -36,6 +36,8 @@ struct conn {
 int conn_new(struct ctl *, int fd, const char *name, struct conn **ret);
 /* Ask the kernel who is at the other end of a UNIX socket. */
 void conn_identify(struct conn *);
+/* The same once more: its user's slice may be another one now. */
+void conn_reidentify(struct conn *);
 enum conn_next {
 	CONN_WAITS, /* until something happens */
 	CONN_AGAIN, /* there is more to do */

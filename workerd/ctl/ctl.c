@@ -95,6 +95,15 @@ on_shutdown(struct session_env *env)
 	shutdown_asked((struct ctl *)((char *)env - offsetof(struct ctl, env)));
 }
 
+static void
+on_slices(struct session_env *env)
+{
+	struct ctl *ctl = (struct ctl *)((char *)env - offsetof(struct ctl, env));
+
+	for (struct conn *c = ctl->conns; c != NULL; c = c->next)
+		conn_reidentify(c);
+}
+
 void
 ctl_attend(struct ctl *ctl, struct conn *c)
 {
@@ -138,6 +147,7 @@ ctl_new(uv_loop_t *loop, const struct ctl_config *cfg, struct engine *engine)
 	}
 	ctl->loop = loop;
 	ctl->env.on_shutdown = on_shutdown;
+	ctl->env.on_slices = on_slices;
 	ctl->env.sources.want_tick = want_tick;
 	/* None of them can fail (uv_idle_init, uv_timer_init). */
 	(void)uv_idle_init(loop, &ctl->idle);

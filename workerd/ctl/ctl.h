@@ -13,6 +13,7 @@
  * sendto, close, ioctl(FIONBIO), epoll_ctl; getsockopt(SO_PEERCRED,
  * SO_PEERGROUPS) for each connection on a UNIX socket; getsockname in ctl_listen alone.
  */
+struct conf;
 struct ctl;
 struct dir;
 struct engine;
@@ -36,6 +37,13 @@ struct ctl_config {
 	pid_t pid;	      /* what "get pid" tells */
 	uid_t uid;	      /* operators: this one and root, where slices is NULL */
 	struct slices *slices; /* borrowed; NULL: operators and others */
+	/* What was read at the start; follows what "config" changes. NULL: nothing
+	 * can be changed. */
+	struct conf *conf;
+	/* What holds here of another configuration: the command line has the last
+	 * word, and privd's rate is the most. May be NULL. */
+	void (*settle)(void *ctx, struct conf *);
+	uint32_t max_pps; /* what privd allows; 0: any */
 
 	/* The engine has new work: run it soon. Called at most once per batch of
 	 * lines; not NULL. */

@@ -306,7 +306,25 @@ on_halt(struct roster_entry *r)
 	return m->to_halt;
 }
 
-static const struct roster_ops managed_roster_ops = { .queued = on_queued, .halt = on_halt };
+static struct slice *
+slice_of(const struct session_env *env, uid_t uid)
+{
+	return slices_of_user(env->slices, uid, NULL, 0);
+}
+
+static struct slice *
+on_reslice(struct roster_entry *r)
+{
+	const struct managed *m = (struct managed *)((char *)r - offsetof(struct managed, entry));
+
+	return slice_of(m->env, m->uid);
+}
+
+static const struct roster_ops managed_roster_ops = {
+	.queued = on_queued,
+	.halt = on_halt,
+	.reslice = on_reslice,
+};
 
 static void
 halt_some(struct managed *m)
@@ -389,7 +407,7 @@ managed_new(
 		.source = &m->source,
 		.name = m->list.name,
 		.list = m->list.name,
-		.slice = slices_of_user(env->slices, o->uid, NULL, 0),
+		.slice = slice_of(env, o->uid),
 		.uid = o->uid };
 	roster_add(env, &m->entry);
 	m->cycle =

@@ -21,6 +21,8 @@ struct roster_ops {
 	uint32_t (*queued)(const struct roster_entry *);
 	/* End the tasks that it has now, soon: not in this call. Returns how many. */
 	uint32_t (*halt)(struct roster_entry *);
+	/* Slices are others now: which is it of? Its tasks count there from now on. */
+	struct slice *(*reslice)(struct roster_entry *);
 };
 
 struct roster_entry {

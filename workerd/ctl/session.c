@@ -35,25 +35,25 @@ mono_now(void)
 	return (nsec_t)ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
 }
 
-/* Each slice's part of the engine. Those of the operators use the one that is
- * there already, as do sources of the worker's own. */
-static int
-make_shares(struct session_env *env)
+/* Those of the operators use the engine's own, which is there already, as do
+ * sources of the worker's own. */
+struct share *
+session_env_make_shares(struct session_env *env, struct slices *slices)
 {
-	uint32_t count = slices_count(env->slices);
+	uint32_t count = slices_count(slices);
+	struct share *shares = calloc(count, sizeof(*shares));
 
-	env->shares = calloc(count, sizeof(*env->shares));
-	if (env->shares == NULL)
-		return -ENOMEM;
+	if (shares == NULL)
+		return NULL;
 	for (uint32_t i = 0; i < count; i++) {
-		const struct conf_slice *c = slices_get(env->slices, i)->conf;
+		const struct conf_slice *c = slices_get(slices, i)->conf;
 		struct share_config cfg = { .weight = c->share, .pps = c->pps, .window = c->window };
 
 		if (i > 0)
-			share_init(&env->shares[i], env->engine, c->share);
-		share_configure(env->engine, i > 0 ? &env->shares[i] : engine_share(env->engine), &cfg);
+			share_init(&shares[i], env->engine, c->share);
+		share_configure(env->engine, i > 0 ? &shares[i] : engine_share(env->engine), &cfg);
 	}
-	return 0;
+	return shares;
 }
 
 static int
@@ -66,7 +66,8 @@ make_slices(struct session_env *env)
 	if (env->slices == NULL && slices_new(NULL, env->cfg.uid, &env->slices, &err) != 0)
 		return -ENOMEM;
 	env->own_slices = env->cfg.slices == NULL;
-	return make_shares(env);
+	env->shares = session_env_make_shares(env, env->slices);
+	return env->shares == NULL ? -ENOMEM : 0;
 }
 
 int
@@ -170,6 +171,8 @@ session_fini(struct session *s)
 	attach_free(s->attach);
 	s->attach = NULL;
 	peers_leave(&s->env->peers, s->peer);
+	free(s->staged);
+	s->staged = NULL;
 	buf_fini(&s->out);
 }
 
@@ -180,11 +183,15 @@ session_operator(const struct session *s)
 }
 
 struct share *
+session_env_share(const struct session_env *env, const struct slice *slice)
+{
+	return slice->number > 0 ? &env->shares[slice->number] : engine_share(env->engine);
+}
+
+struct share *
 session_share(const struct session *s)
 {
-	uint32_t n = s->slice->number;
-
-	return n > 0 ? &s->env->shares[n] : engine_share(s->env->engine);
+	return session_env_share(s->env, s->slice);
 }
 
 void

@@ -18,6 +18,7 @@
  * send come out. The connection that owns it moves them.
  */
 struct attach;
+struct conf;
 struct session;
 struct roster_entry;
 struct share;
@@ -57,6 +58,7 @@ struct session_env {
 	char command[CTL_COMMAND_MAX];
 	enum shutdown_mode shutdown;
 	void (*on_shutdown)(struct session_env *); /* the mode has been set; NULL: none listens */
+	void (*on_slices)(struct session_env *);   /* slices are others now: session_identify each again */
 };
 
 /* 0 or -ENOMEM. */
@@ -83,6 +85,7 @@ struct session {
 	struct session *observe_next; /* of those that are told of sources */
 	struct session *observe_prev;
 	bool observing;
+	struct conf *staged; /* between "config begin" and its end; NULL */
 	struct errbuf why; /* the last refusal of which the reply does not say why */
 	bool closing; /* no more input; close when out has been sent */
 	bool cut;     /* close now; nothing more is sent */
@@ -124,6 +127,9 @@ bool session_drop(struct session *, uint32_t max);
 bool session_operator(const struct session *);
 /* Its slice's part of the engine, for the sources that it makes. */
 struct share *session_share(const struct session *);
+struct share *session_env_share(const struct session_env *, const struct slice *);
+/* A part of the engine for each of the slices; NULL without memory. */
+struct share *session_env_make_shares(struct session_env *, struct slices *);
 /* One reply line; the newline is added. */
 void session_reply(struct session *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Cut the client off, and say why in the log. */

@@ -56,7 +56,7 @@ struct source_ops {
 struct source {
 	const struct source_ops *ops;
 	struct engine *engine;
-	struct share *share;     /* whose it is; outlives it */
+	struct share *share;     /* whose it is; outlives it, or source_share gives another */
 	struct source *next;     /* ring of the share's active sources */
 	struct task *ready_head; /* tasks that want a slot, first come first served */
 	struct task *ready_tail;
@@ -99,7 +99,8 @@ void engine_free(struct engine *);
 void engine_configure(struct engine *, const struct engine_config *);
 const struct engine_config *engine_config_get(const struct engine *);
 
-/* Of the engine's own share, unless source_share says otherwise at once. */
+/* Of the engine's own share, unless source_share says otherwise: also while it
+ * has tasks, which go on; not from inside a callback of the engine's. */
 void source_init(struct source *, struct engine *, const struct source_ops *, uint32_t priority);
 void source_share(struct source *, struct share *);
 /* Tasks may be had from it again. */
@@ -125,8 +126,12 @@ void engine_input(struct engine *, const uint8_t *bytes, size_t len, nsec_t stam
 nsec_t engine_run(struct engine *, const struct instant *now);
 
 /* Another share beside the engine's own, with no limit but its weight (at
- * least 1). The shares live as long as the engine. */
+ * least 1). It lives until share_fini, when it has no source any more, or as
+ * long as the engine. */
 void share_init(struct share *, struct engine *, uint32_t weight);
+void share_fini(struct share *, struct engine *);
+/* It goes on from where another was: its turns and its counts. */
+void share_inherit(struct share *, const struct share *from);
 struct share *engine_share(struct engine *);
 void share_configure(struct engine *, struct share *, const struct share_config *);
 /* Packets a second that are this share's when all want to send. */

@@ -33,12 +33,6 @@ source_init(struct source *s, struct engine *e, const struct source_ops *ops, ui
 }
 
 void
-source_share(struct source *s, struct share *share)
-{
-	s->share = share;
-}
-
-void
 source_activate(struct source *s)
 {
 	struct engine *e = s->engine;
@@ -103,6 +97,20 @@ source_drop(struct source *s)
 	s->hungry = false;
 	if (s->active)
 		source_deactivate(s);
+}
+
+void
+source_share(struct source *s, struct share *share)
+{
+	bool active = s->active;
+
+	if (active)
+		source_deactivate(s);
+	s->share->running -= s->running;
+	share->running += s->running;
+	s->share = share;
+	if (active)
+		source_activate(s);
 }
 
 /* ---- the batch ---- */

@@ -27,6 +27,20 @@ share_init(struct share *sh, struct engine *e, uint32_t weight)
 	e->weights += weight;
 }
 
+void
+share_fini(struct share *sh, struct engine *e)
+{
+	e->weights -= sh->cfg.weight;
+}
+
+void
+share_inherit(struct share *sh, const struct share *from)
+{
+	sh->clock = from->clock;
+	sh->sent = from->sent;
+	sh->done = from->done;
+}
+
 struct share *
 engine_share(struct engine *e)
 {

@@ -32,12 +32,30 @@ on_attend(struct session *s)
 	(void)s;
 }
 
+static const uid_t uids[PEOPLE] = { 0, 1001, 1002, 1003 };
+
+static void
+on_slices(struct session_env *env)
+{
+	struct crowd *c = (struct crowd *)((char *)env - offsetof(struct crowd, env));
+
+	for (int i = 0; i < PEOPLE; i++)
+		session_identify(&c->s[i], uids[i], NULL, 0);
+}
+
+static void
+on_settle(void *ctx, struct conf *conf)
+{
+	(void)ctx;
+	if (conf->pps > 5000)
+		conf->pps = 5000;
+}
+
 static int
 crowd_open(void **state)
 {
 	static const char *const lines[] = { "guests uid 1001", "guests uid 1002", "guests running 3",
 		"guests methods wait,now,step", "guests share 3", "guests window 2", "default hourly 2" };
-	static const uid_t uids[PEOPLE] = { 0, 1001, 1002, 1003 };
 	struct crowd *c = calloc(1, sizeof(*c));
 	struct ctl_config cfg = { .types = mock_types, .version = "1", .hostname = "h", .pid = 1, .uid = 990,
 		.wake = mock_net_wake };
@@ -52,7 +70,11 @@ crowd_open(void **state)
 	assert_int_equal(mock_net_init(&c->net, 1000), 0);
 	cfg.slices = c->slices;
 	cfg.ctx = &c->net;
+	cfg.conf = &c->conf;
+	cfg.settle = on_settle;
+	cfg.max_pps = 5000;
 	assert_int_equal(session_env_init(&c->env, &cfg, c->net.engine), 0);
+	c->env.on_slices = on_slices;
 	for (int i = 0; i < PEOPLE; i++) {
 		(void)snprintf(name, sizeof(name), "client %d", i);
 		session_init(&c->s[i], &c->env, name);
@@ -73,9 +95,9 @@ crowd_close(void **state)
 			;
 		session_fini(&c->s[i]);
 	}
-	for (uint32_t i = 0; i < slices_count(c->slices); i++) {
-		assert_int_equal(slices_get(c->slices, i)->running, 0);
-		assert_int_equal(slices_get(c->slices, i)->clients, 0);
+	for (uint32_t i = 0; i < slices_count(c->env.slices); i++) {
+		assert_int_equal(slices_get(c->env.slices, i)->running, 0);
+		assert_int_equal(slices_get(c->env.slices, i)->clients, 0);
 	}
 	session_env_fini(&c->env);
 	slices_free(c->slices);
@@ -278,6 +300,120 @@ a_long_list_of_sources_is_cut_and_counted(void **state)
 	free(many);
 }
 
+/* ---- another configuration ---- */
+
+static void
+a_commit_takes_all_at_once(void **state)
+{
+	struct crowd *c = *state;
+
+	(void)say(c, GUEST, "attach\n");
+	(void)say(c, GUEST, "wait 192.0.2.1\nwait 192.0.2.2\nwait 192.0.2.3\n");
+	(void)say(c, STRANGER, "attach\n");
+	(void)say(c, STRANGER, "wait 192.0.2.5\n");
+	assert_string_equal(say(c, ROOT, "config begin\nconfig set pps 2000\nconfig set window 7\n"
+					 "config set holdtime 3\nconfig set slice guests uid 1001\n"
+					 "config set slice guests share 2\nconfig set slice guests running 4\n"
+					 "config set slice others uid 1003\nconfig set slice others pps 5\n"),
+	    "OK\nOK\nOK\nOK\nOK\nOK\nOK\nOK\nOK\n");
+	/* Nothing holds yet. */
+	assert_string_equal(say(c, ROOT, "get pps\n"), "OK pps 1000\n");
+	assert_int_equal(slices_count(c->env.slices), 3);
+	assert_string_equal(say(c, ROOT, "config commit\n"), "OK\n");
+	assert_string_equal(
+	    say(c, ROOT, "get pps\nget window\nget holdtime\n"), "OK pps 2000\nOK window 4/7\nOK holdtime 3\n");
+	/* What runs goes on, where it belongs now: the window of two is gone. */
+	assert_int_equal(engine_running(c->net.engine), 4);
+	assert_string_equal(c->s[GUEST].slice->conf->name, "guests");
+	assert_int_equal(c->s[GUEST].slice->running, 3);
+	assert_int_equal(c->s[GUEST].slice->accepted, 3);
+	assert_int_equal(session_share(&c->s[GUEST])->running, 3);
+	assert_string_equal(c->s[GUEST_TOO].slice->conf->name, "default");
+	assert_string_equal(c->s[STRANGER].slice->conf->name, "others");
+	assert_int_equal(c->s[STRANGER].slice->running, 1);
+	assert_int_equal(session_share(&c->s[STRANGER])->running, 1);
+	assert_int_equal(share_part(c->net.engine, session_share(&c->s[GUEST])), 800); /* 2 of 1 + 1 + 2 + 1 */
+	assert_int_equal(share_part(c->net.engine, session_share(&c->s[STRANGER])), 5);
+	/* Limits are the new ones. */
+	assert_non_null(strstr(say(c, GUEST, "hold 192.0.2.9\n"), "OK id-4\n"));
+	assert_non_null(strstr(say(c, GUEST, "hold 192.0.2.9\n"), "running 4, 0 left"));
+	assert_non_null(strstr(say(c, STRANGER, "halt 1\n"), "OK halted 1\n"));
+	assert_int_equal(c->s[STRANGER].slice->running, 0);
+	/* And once more, to none of them. */
+	assert_string_equal(say(c, ROOT, "config begin\nconfig commit\n"), "OK\nOK\n");
+	assert_string_equal(c->s[GUEST].slice->conf->name, "default");
+	assert_int_equal(c->s[GUEST].slice->running, 4);
+	assert_string_equal(say(c, ROOT, "get pps\n"), "OK pps 20\n");
+}
+
+static void
+what_only_a_restart_changes_is_said(void **state)
+{
+	struct crowd *c = *state;
+	const char *seen;
+
+	(void)say(c, ROOT, "config begin\nconfig set mark 90\nconfig set dnp /a\nconfig set pps 9999\n");
+	seen = say(c, ROOT, "config commit\n");
+	assert_string_equal(seen,
+	    "INFO pps: 5000 holds, not 9999, by the max-pps of vantage-privd or its command line\n"
+	    "INFO mark: changed; takes effect after: systemctl restart vantage-privd\n"
+	    "INFO dnp: changed; takes effect after: systemctl restart vantage-privd\nOK\n");
+	/* Until the restart it is said each time. */
+	seen = say(c, ROOT, "config begin\nconfig set mark 90\nconfig commit\n");
+	assert_string_equal(
+	    seen, "OK\nOK\nINFO mark: changed; takes effect after: systemctl restart vantage-privd\nOK\n");
+	assert_string_equal(say(c, ROOT, "set pps 5001\n"), "ERR pps: 5001 out of range (1, 5000)\n");
+}
+
+static void
+a_configuration_that_is_wrong_changes_nothing(void **state)
+{
+	struct crowd *c = *state;
+
+	assert_string_equal(say(c, ROOT, "config\n"), "ERR usage: config [abort | begin | commit | set]\n");
+	assert_string_equal(say(c, ROOT, "config save\n"), "ERR unhandled config command 'save'\n");
+	assert_string_equal(say(c, ROOT, "config set pps 5\n"), "ERR config: begin comes first\n");
+	assert_string_equal(say(c, ROOT, "config commit\n"), "ERR config: begin comes first\n");
+	assert_string_equal(say(c, ROOT, "config begin\nconfig set pps 0\n"),
+	    "OK\nERR config: pps: '0' is not a number from 1 to 1000000\n");
+	assert_string_equal(say(c, ROOT, "config set ppps 1\n"), "ERR config: 'ppps' is no word of this file\n");
+	assert_string_equal(say(c, ROOT, "config set pps\n"), "ERR config: pps: needs a value\n");
+	assert_string_equal(say(c, ROOT, "config set\n"), "ERR config: '' is no word of this file\n");
+	assert_string_equal(say(c, ROOT, "config set pps 77\nconfig set slice x uid alice\nconfig commit\n"),
+	    "OK\nOK\nERR config: slice: 'alice' is no number of a user\n");
+	assert_string_equal(say(c, ROOT, "config commit\n"), "ERR config: begin comes first\n");
+	assert_string_equal(say(c, ROOT, "config begin\nconfig set tcp-slice x\nconfig commit\n"),
+	    "OK\nOK\nERR config: tcp-slice: no slice 'x'\n");
+	assert_string_equal(say(c, ROOT, "config begin\nconfig set pps 77\nconfig abort\nconfig commit\n"),
+	    "OK\nOK\nOK\nERR config: begin comes first\n");
+	assert_string_equal(say(c, ROOT, "get pps\n"), "OK pps 1000\n");
+	assert_string_equal(c->s[GUEST].slice->conf->name, "guests");
+	/* Who goes away takes it along. */
+	(void)say(c, ROOT, "config begin\nconfig set pps 77\n");
+}
+
+static void
+a_configuration_is_the_operators_affair(void **state)
+{
+	static const char *const verbs[] = { "begin", "set pps 5", "commit", "abort" };
+	struct crowd *c = *state;
+	char line[64];
+
+	(void)say(c, ROOT, "config begin\nconfig set pps 77\n");
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		(void)snprintf(line, sizeof(line), "config %s\n", verbs[i]);
+		assert_string_equal(say(c, GUEST, line), "ERR not permitted: config is for operators\n");
+	}
+	/* Each has its own. */
+	assert_string_equal(say(c, ROOT, "config commit\nget pps\n"), "OK\nOK pps 77\n");
+	/* Operators by group, of this very configuration. */
+	(void)say(c, ROOT, "config begin\nconfig set operators 4242\nconfig commit\n");
+	session_identify(&c->s[GUEST], 1001, (const gid_t[]){ 7, 4242 }, 2);
+	assert_string_equal(say(c, GUEST, "set pps 5\n"), "OK pps 5\n");
+	session_identify(&c->s[GUEST], 1001, (const gid_t[]){ 7 }, 1);
+	assert_string_equal(say(c, GUEST, "set pps 6\n"), "ERR not permitted: set pps is for operators\n");
+}
+
 int
 main(void)
 {
@@ -291,6 +427,10 @@ main(void)
 		cmocka_unit_test_setup_teardown(operators_see_all_and_others_their_own, crowd_open, crowd_close),
 		cmocka_unit_test_setup_teardown(halting_a_source_is_for_its_user, crowd_open, crowd_close),
 		cmocka_unit_test_setup_teardown(a_long_list_of_sources_is_cut_and_counted, crowd_open, crowd_close),
+		cmocka_unit_test_setup_teardown(a_commit_takes_all_at_once, crowd_open, crowd_close),
+		cmocka_unit_test_setup_teardown(what_only_a_restart_changes_is_said, crowd_open, crowd_close),
+		cmocka_unit_test_setup_teardown(a_configuration_that_is_wrong_changes_nothing, crowd_open, crowd_close),
+		cmocka_unit_test_setup_teardown(a_configuration_is_the_operators_affair, crowd_open, crowd_close),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

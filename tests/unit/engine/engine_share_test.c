@@ -302,6 +302,35 @@ tasks_without_a_probe_are_a_turn_too(void **state)
 }
 
 static void
+a_source_that_changes_hands_goes_on_in_the_other_share(void **state)
+{
+	struct contest *c = contest_new(1000, 0);
+
+	(void)state;
+	enter(c, 1, 1, 5);
+	enter(c, 2, 3, 5);
+	wake(c, 1);
+	wake(c, 2);
+	run(c, NSEC_PER_SEC);
+	run(c, NSEC_PER_SEC);
+	assert_near(c->net.of_source[1], 250);
+	assert_near(c->net.of_source[2], 750);
+	/* Two of one share by turns now, and nobody in the other. */
+	source_share(&c->lists[1].source, &c->shares[2]);
+	share_fini(&c->shares[1], c->engine);
+	assert_int_equal(c->shares[1].running + c->shares[1].active, 0);
+	assert_int_equal(c->shares[2].running, c->lists[1].source.running + c->lists[2].source.running);
+	/* A quarter of the weights is the engine's own. */
+	assert_int_equal(share_part(c->engine, &c->shares[2]), 750);
+	memset(&c->shares[1], 0xff, sizeof(c->shares[1])); /* nobody looks there any more */
+	run(c, NSEC_PER_SEC);
+	run(c, NSEC_PER_SEC);
+	assert_near(c->net.of_source[1], 500);
+	assert_near(c->net.of_source[2], 500);
+	contest_free(c);
+}
+
+static void
 a_window_of_a_share_is_its_own(void **state)
 {
 	struct share_config cfg = { .weight = 1, .window = 3 };
@@ -371,6 +400,7 @@ main(void)
 		cmocka_unit_test(who_asks_for_little_gets_it_and_the_rest_is_for_others),
 		cmocka_unit_test(a_cap_holds_also_when_all_others_are_idle),
 		cmocka_unit_test(tasks_without_a_probe_are_a_turn_too),
+		cmocka_unit_test(a_source_that_changes_hands_goes_on_in_the_other_share),
 		cmocka_unit_test(a_window_of_a_share_is_its_own),
 		cmocka_unit_test(a_window_filled_by_one_share_keeps_no_other_out),
 		cmocka_unit_test(rates_are_those_of_the_last_second),
