@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -32,28 +33,80 @@ sd_listen_fds(uint32_t max, struct errbuf *reterr)
 	return (int)count;
 }
 
-int
-sd_notify(const char *text)
+/* Connected now, so that a process without a right to any socket can send. */
+static int
+notify_open(struct errbuf *reterr)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	size_t len = path == NULL ? 0 : strlen(path), text_len = strlen(text);
-	ssize_t n;
-	int fd, rc;
+	size_t len = path == NULL ? 0 : strlen(path);
+	int fd;
 
 	if (len == 0)
-		return 0;
+		return -1;
 	if ((path[0] != '/' && path[0] != '@') || len >= sizeof(sun.sun_path))
-		return -EINVAL;
+		return errbuf_set(reterr, -EINVAL, "NOTIFY_SOCKET: '%s' is no path", path);
 	memcpy(sun.sun_path, path, len);
 	if (path[0] == '@')
 		sun.sun_path[0] = '\0'; /* unix(7): the abstract namespace */
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	n = sendto(fd, text, text_len, MSG_NOSIGNAL, (struct sockaddr *)&sun,
-	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
-	rc = n < 0 ? -errno : 0;
-	(void)close(fd);
-	return rc;
+	if (fd >= 0 && connect(fd, (struct sockaddr *)&sun,
+			   (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) == 0)
+		return fd;
+	(void)errbuf_set(reterr, -errno, "NOTIFY_SOCKET: %s: %s", path, strerror(errno));
+	if (fd >= 0)
+		(void)close(fd);
+	return -EINVAL;
+}
+
+/* Twice in the time that the manager gives us (sd_watchdog_enabled(3)); -1 when
+ * it does not watch this process. */
+static int
+watchdog_open(struct errbuf *reterr)
+{
+	const char *usec_text = getenv("WATCHDOG_USEC"), *pid_text = getenv("WATCHDOG_PID");
+	struct itimerspec its = { 0 };
+	int64_t usec, pid;
+	int fd;
+
+	if (usec_text == NULL)
+		return -1;
+	if (strnum_i64(usec_text, 1, INT64_MAX, &usec) != 0 ||
+	    (pid_text != NULL && strnum_i64(pid_text, 1, INT32_MAX, &pid) != 0))
+		return errbuf_set(reterr, -EINVAL, "WATCHDOG_USEC or WATCHDOG_PID: no number");
+	if (pid_text != NULL && pid != getpid())
+		return -1;
+	its.it_interval.tv_sec = usec / 2000000;
+	its.it_interval.tv_nsec = usec / 2 % 1000000 * 1000 + 1;
+	its.it_value = its.it_interval;
+	fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (fd < 0 || timerfd_settime(fd, 0, &its, NULL) < 0)
+		return errbuf_set(reterr, -errno, "watchdog timer: %s", strerror(errno));
+	return fd;
+}
+
+int
+sd_open(struct sd *sd, struct errbuf *reterr)
+{
+	sd->notify = notify_open(reterr);
+	sd->watchdog = sd->notify < 0 ? -1 : watchdog_open(reterr);
+	return sd->notify < -1 || sd->watchdog < -1 ? -EINVAL : 0;
+}
+
+int
+sd_notify(const struct sd *sd, const char *text)
+{
+	if (sd->notify < 0)
+		return 0;
+	/* A manager that does not read is not waited for. */
+	return send(sd->notify, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
+}
+
+void
+sd_ping(const struct sd *sd)
+{
+	uint64_t times;
+
+	if (read(sd->watchdog, &times, sizeof(times)) == (ssize_t)sizeof(times))
+		(void)sd_notify(sd, "WATCHDOG=1");
 }

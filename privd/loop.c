@@ -17,7 +17,7 @@ enum { EXIT_OK = 0, EXIT_GONE = 69, EXIT_INTERNAL = 70 };
 /* How long the worker may take to end once its channel is closed. */
 #define LAST_WAIT_MS 2000
 
-enum watch { W_SIGNALS, W_EVENTS, W_LINKS, W_ACCEPT, W_SESSION, W_DEAD, WATCHES };
+enum watch { W_SIGNALS, W_EVENTS, W_LINKS, W_ACCEPT, W_SESSION, W_DEAD, W_WATCHDOG, WATCHES };
 
 static void
 close_fd(int *fd)
@@ -101,6 +101,10 @@ on_signal(struct privd *privd, int *ret)
 
 	if (read(privd->signals, &si, sizeof(si)) != (ssize_t)sizeof(si))
 		return 0;
+	if (si.ssi_signo == SIGHUP) {
+		log_info("SIGHUP changes nothing; to reload: vantage reload");
+		return 0;
+	}
 	if (si.ssi_signo != SIGCHLD) {
 		*ret = EXIT_OK;
 		return 1;
@@ -132,17 +136,20 @@ on_ready(struct privd *privd, const struct pollfd watch[WATCHES], int *ret)
 	}
 	if (watch[W_ACCEPT].revents != 0)
 		session_accept(privd);
+	if (watch[W_WATCHDOG].revents != 0)
+		sd_ping(&privd->sd);
 	return watch[W_SIGNALS].revents != 0 ? on_signal(privd, ret) : 0;
 }
 
-/* True once nobody can hold a marked socket: only then may the policy go. */
+/* True once nobody can hold a marked socket: only then may the policy go. Not by
+ * SIGCHLD: other signals that still come must not hide it. */
 static bool
 worker_is_gone(const struct privd *privd)
 {
-	struct pollfd dead = { privd->worker > 0 ? privd->signals : privd->worker_dead, POLLIN, 0 };
+	struct pollfd dead = { privd->worker_dead, POLLIN, 0 };
 
-	if (privd->worker == 0 && privd->worker_dead < 0)
-		return true;
+	if (privd->worker_dead < 0)
+		return privd->worker == 0;
 	if (poll(&dead, 1, LAST_WAIT_MS) <= 0)
 		return false;
 	return privd->worker == 0 || worker_exit_code(privd) >= 0;
@@ -159,7 +166,9 @@ privd_loop(struct privd *privd)
 			[W_LINKS] = { privd->firewall.links, POLLIN, 0 },
 			[W_ACCEPT] = { privd->accepting, POLLIN, 0 },
 			[W_SESSION] = { privd->session.sock, POLLIN, 0 },
-			[W_DEAD] = { privd->worker_dead, POLLIN, 0 } };
+			/* SIGCHLD tells of a worker of our own. */
+			[W_DEAD] = { privd->worker > 0 ? -1 : privd->worker_dead, POLLIN, 0 },
+			[W_WATCHDOG] = { privd->sd.watchdog, POLLIN, 0 } };
 
 		if (poll(watch, WATCHES, -1) < 0) {
 			if (errno == EINTR)
@@ -170,6 +179,7 @@ privd_loop(struct privd *privd)
 		}
 		stop = on_ready(privd, watch, &code);
 	}
+	(void)sd_notify(&privd->sd, "STOPPING=1");
 	close_fd(&privd->accepting);
 	session_end(privd);
 	close_fd(&privd->client);

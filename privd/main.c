@@ -337,7 +337,7 @@ main(int argc, char **argv)
 	privd.client = args.client;
 	privd.data = args.data;
 	args.sockets = sd_listen_fds(1 + PP_LISTENERS_MAX, &err);
-	if (args.sockets < 0) {
+	if (args.sockets < 0 || sd_open(&privd.sd, &err) != 0) {
 		log_error("%s", err.text);
 		return EXIT_CONFIG;
 	}
@@ -347,17 +347,17 @@ main(int argc, char **argv)
 			return EXIT_INTERNAL;
 	}
 	rc = start(&privd, &args, &code, &err);
-	if (rc == 0) {
-		/* Told before the sandbox, which allows no such socket. */
-		if (sd_notify("READY=1") != 0 || (ready >= 0 && write(ready, "", 1) != 1))
-			log_warn("cannot tell the starter that all is ready");
+	if (rc == 0 && ready >= 0 && write(ready, "", 1) != 1)
+		log_warn("cannot tell the starter that all is ready");
+	if (rc == 0)
 		rc = sandbox_enter(&err);
-	}
 	if (rc != 0) {
 		log_error("%s", err.text);
 		if (privd.firewall.portid != 0 && privd.worker == 0)
 			firewall_remove(&privd.firewall);
 		return code;
 	}
+	if (sd_notify(&privd.sd, "READY=1") != 0)
+		log_warn("cannot tell the service manager that all is ready");
 	return privd_loop(&privd);
 }

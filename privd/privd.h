@@ -7,6 +7,7 @@
 
 #include "common/conf.h"
 #include "common/listen.h"
+#include "common/sd.h"
 #include "common/users.h"
 #include "firewall/filters.h"
 #include "firewall/firewall.h"
@@ -23,12 +24,13 @@ struct privd {
 	struct listener listener[PP_LISTENERS_MAX];
 	uint32_t listeners;
 	struct session session;
+	struct sd sd;
 	int accepting; /* systemd's socket for the worker; -1: we start our own */
 	const char *data; /* the worker's directory; NULL: the usual one, if there */
 	int client;    /* the one client of a single command; -1 */
 	int echo;      /* what ECHO passes: nothing can be done with it */
 	int signals;
-	int worker_dead; /* readable when the session's process is gone */
+	int worker_dead; /* readable when the session's process is gone; -1 */
 	pid_t worker;    /* our child; 0 */
 	struct ids worker_ids;
 	struct ids ids; /* ours, after the drop */

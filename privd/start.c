@@ -150,5 +150,6 @@ start_worker(
 		return errbuf_set(reterr, -errno, "fork: %s", strerror(errno));
 	}
 	privd->session.sock = pair[0];
+	privd->worker_dead = (int)syscall(SYS_pidfd_open, privd->worker, 0);
 	return 0;
 }

@@ -201,6 +201,15 @@ on_privd(uv_poll_t *h, int status, int events)
 	l->on_stop(l);
 }
 
+/* The file is out of reach: who sends this is told who can read it. */
+static void
+on_hangup(uv_signal_t *h, int signum)
+{
+	(void)h;
+	(void)signum;
+	log_info("SIGHUP changes nothing; to reload: vantage reload");
+}
+
 static void
 on_signal(uv_signal_t *h, int signum)
 {
@@ -239,7 +248,7 @@ watch_all(struct loop *l, const struct loop_fds *fds)
 {
 	int rc;
 
-	l->after.data = l->again.data = l->sigterm.data = l->sigint.data = l;
+	l->after.data = l->again.data = l->sigterm.data = l->sigint.data = l->sighup.data = l;
 	if ((rc = watch(l, &l->ring, fds->ring, on_ring)) != 0 ||
 	    (rc = watch(l, &l->timer, l->timerfd, on_timer)) != 0 ||
 	    (rc = watch(l, &l->routes, fds->route, on_routes)) != 0 ||
@@ -247,9 +256,11 @@ watch_all(struct loop *l, const struct loop_fds *fds)
 	    (rc = uv_check_start(&l->after, on_after)) != 0 || (rc = uv_idle_init(&l->uv, &l->again)) != 0 ||
 	    (rc = uv_signal_init(&l->uv, &l->sigterm)) != 0 ||
 	    (rc = uv_signal_start(&l->sigterm, on_signal, SIGTERM)) != 0 ||
-	    (rc = uv_signal_init(&l->uv, &l->sigint)) != 0)
+	    (rc = uv_signal_init(&l->uv, &l->sigint)) != 0 ||
+	    (rc = uv_signal_start(&l->sigint, on_signal, SIGINT)) != 0 ||
+	    (rc = uv_signal_init(&l->uv, &l->sighup)) != 0)
 		return rc;
-	return uv_signal_start(&l->sigint, on_signal, SIGINT);
+	return uv_signal_start(&l->sighup, on_hangup, SIGHUP);
 }
 
 int

@@ -27,6 +27,7 @@ struct loop {
 	uv_idle_t again;  /* the engine has more to do at once */
 	uv_signal_t sigterm;
 	uv_signal_t sigint;
+	uv_signal_t sighup;
 	int timerfd;
 	nsec_t armed; /* when the timer fires (mono); INT64_MAX: not */
 	bool fired;   /* and has done so: readable until it is set anew */

@@ -36,6 +36,8 @@ struct worker {
 	struct ctl *ctl;
 	struct dir data; /* below which files are */
 	char hostname[256];
+	struct sd sd;
+	uv_poll_t watchdog;
 	bool single; /* serves one client, then ends */
 	int status;
 };
@@ -56,6 +58,7 @@ on_stop(struct loop *l)
 
 	if (l->privd_gone)
 		w->status = EX_UNAVAILABLE;
+	(void)sd_notify(&w->sd, "STOPPING=1");
 	ctl_stop(w->ctl);
 	loop_end(l);
 }
@@ -122,6 +125,17 @@ port_release(void *ctx, uint8_t proto, uint16_t port)
 	struct worker *w = ctx;
 
 	return judge(w, privcli_release_port(&w->priv, proto, port));
+}
+
+/* From the loop, which might hang: that is what is watched. */
+static void
+on_watchdog(uv_poll_t *h, int status, int events)
+{
+	const struct worker *w = h->data;
+
+	(void)status;
+	(void)events;
+	sd_ping(&w->sd);
 }
 
 static uint32_t
@@ -262,6 +276,20 @@ setup_ctl(struct worker *w, struct errbuf *err)
 }
 
 static int
+setup_manager(struct worker *w, struct errbuf *err)
+{
+	int rc = sd_open(&w->sd, err);
+
+	if (rc != 0 || w->sd.watchdog < 0)
+		return rc;
+	w->watchdog.data = w;
+	if ((rc = uv_poll_init(&w->loop.uv, &w->watchdog, w->sd.watchdog)) != 0 ||
+	    (rc = uv_poll_start(&w->watchdog, UV_READABLE, on_watchdog)) != 0)
+		return errbuf_set(err, rc, "watchdog: %s", uv_strerror(rc));
+	return 0;
+}
+
+static int
 run(struct worker *w)
 {
 	struct sandbox_config box = { .user = w->opt.conf.user,
@@ -278,15 +306,15 @@ run(struct worker *w)
 		return fail(EX_UNAVAILABLE, &err);
 	if ((rc = slices_new(&w->opt.conf, getuid(), &w->slices, &err)) != 0)
 		return fail(rc == -ENOMEM ? EX_OSERR : EX_CONFIG, &err);
-	if ((rc = setup_loop(w, &err)) != 0 || (rc = setup_ctl(w, &err)) != 0)
+	if ((rc = setup_loop(w, &err)) != 0 || (rc = setup_ctl(w, &err)) != 0 || (rc = setup_manager(w, &err)) != 0)
 		return fail(EX_OSERR, &err);
 	latency_want();
 	/* The zone file is read now: none can be opened later. */
 	tzset();
-	(void)sd_notify("READY=1");
 	if ((rc = sandbox_enter(&box, &err)) != 0)
 		return fail(EX_CONFIG, &err);
 	ctl_restore(w->ctl);
+	(void)sd_notify(&w->sd, "READY=1");
 	loop_run(&w->loop);
 	return w->status;
 }

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -258,18 +259,65 @@ readiness_is_told_to_the_managers_socket(void **state)
 	struct sockaddr_un sun = { .sun_family = AF_UNIX, .sun_path = "/tmp/sd_test.sock" };
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
 	char text[32] = "";
+	struct sd sd;
 
 	(void)state;
 	(void)unlink(sun.sun_path);
 	assert_int_equal(bind(fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
 	setenv("NOTIFY_SOCKET", sun.sun_path, 1);
-	assert_int_equal(sd_notify("READY=1"), 0);
+	assert_int_equal(sd_open(&sd, NULL), 0);
+	assert_int_equal(sd.watchdog, -1);
+	/* The name is not needed again: neither is a root that has it. */
+	unsetenv("NOTIFY_SOCKET");
+	(void)unlink(sun.sun_path);
+	assert_int_equal(sd_notify(&sd, "READY=1"), 0);
 	assert_int_equal(recv(fd, text, sizeof(text), 0), 7);
 	assert_string_equal(text, "READY=1");
+	(void)close(sd.notify);
+	(void)close(fd);
+	assert_int_equal(sd_open(&sd, NULL), 0);
+	assert_int_equal(sd_notify(&sd, "READY=1"), 0);
 	setenv("NOTIFY_SOCKET", "relative", 1);
-	assert_int_equal(sd_notify("READY=1"), -EINVAL);
+	assert_int_equal(sd_open(&sd, NULL), -EINVAL);
+	setenv("NOTIFY_SOCKET", "/nonexistent/notify", 1);
+	assert_int_equal(sd_open(&sd, NULL), -EINVAL);
 	unsetenv("NOTIFY_SOCKET");
-	assert_int_equal(sd_notify("READY=1"), 0);
+}
+
+static void
+a_watched_process_says_that_it_lives(void **state)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX, .sun_path = "/tmp/sd_test.sock" };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	struct pollfd due = { .events = POLLIN };
+	char text[32] = "";
+	struct sd sd;
+
+	(void)state;
+	(void)unlink(sun.sun_path);
+	assert_int_equal(bind(fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
+	setenv("NOTIFY_SOCKET", sun.sun_path, 1);
+	setenv("WATCHDOG_USEC", "20000", 1);
+	setenv("WATCHDOG_PID", "1", 1); /* somebody else's */
+	assert_int_equal(sd_open(&sd, NULL), 0);
+	assert_int_equal(sd.watchdog, -1);
+	(void)close(sd.notify);
+	unsetenv("WATCHDOG_PID");
+	assert_int_equal(sd_open(&sd, NULL), 0);
+	/* Not before it is due. */
+	sd_ping(&sd);
+	assert_int_equal(recv(fd, text, sizeof(text), 0), -1);
+	due.fd = sd.watchdog;
+	assert_int_equal(poll(&due, 1, 5000), 1);
+	sd_ping(&sd);
+	assert_int_equal(recv(fd, text, sizeof(text), 0), 10);
+	assert_string_equal(text, "WATCHDOG=1");
+	(void)close(sd.notify);
+	(void)close(sd.watchdog);
+	setenv("WATCHDOG_USEC", "soon", 1);
+	assert_int_equal(sd_open(&sd, NULL), -EINVAL);
+	unsetenv("WATCHDOG_USEC");
+	unsetenv("NOTIFY_SOCKET");
 	(void)unlink(sun.sun_path);
 	(void)close(fd);
 }
@@ -321,6 +369,7 @@ main(void)
 		cmocka_unit_test(status_cut_short_is_no_status),
 		cmocka_unit_test(listen_variables_that_lie_are_refused),
 		cmocka_unit_test(readiness_is_told_to_the_managers_socket),
+		cmocka_unit_test(a_watched_process_says_that_it_lives),
 		cmocka_unit_test(a_dead_ones_name_is_taken_over_a_live_ones_is_not),
 	};
 
