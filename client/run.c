@@ -26,6 +26,13 @@
 #define FLUSH_PACKED_AFTER (2 * NSEC_PER_SEC)
 #define HALT_WAIT (3 * NSEC_PER_SEC) /* after ^C, for partial results */
 
+/* The results of many tasks are left to gather, as many as fit into the socket:
+ * to wake up costs more than to take in a dozen of them. */
+#define GATHER_TASKS 64
+#define GATHER_BYTES 49152
+#define GATHER_MIN_NS (2 * NSEC_PER_MSEC)
+#define GATHER_MAX_NS (16 * NSEC_PER_MSEC)
+
 enum run_state {
 	RUN_FEED,  /* commands are being sent */
 	RUN_WAIT,  /* all are; results come. Behind "done" nothing can be halted */
@@ -59,6 +66,8 @@ struct run {
 	nsec_t halted;
 	nsec_t drawn;
 	nsec_t flushed;
+	nsec_t received; /* when something was read last */
+	nsec_t gathered; /* nothing is read before */
 };
 
 static nsec_t
@@ -254,6 +263,19 @@ service_broke(struct run *r, const char *why)
 	run_goto(r, RUN_OVER);
 }
 
+/* So long as it takes to fill the socket, at the rate of late. */
+static void
+gather(struct run *r)
+{
+	nsec_t now = now_mono(), wait = GATHER_MAX_NS;
+
+	if (r->session.fresh > GATHER_BYTES / 16)
+		wait = (now - r->received) * GATHER_BYTES / (nsec_t)r->session.fresh;
+	r->received = now;
+	if (r->running.count >= GATHER_TASKS && wait >= GATHER_MIN_NS)
+		r->gathered = now + (wait < GATHER_MAX_NS ? wait : GATHER_MAX_NS);
+}
+
 static void
 receive(struct run *r)
 {
@@ -263,8 +285,10 @@ receive(struct run *r)
 		service_broke(r, err.text);
 		return;
 	}
-	if (!r->session.eof)
+	if (!r->session.eof) {
+		gather(r);
 		return;
+	}
 	if (r->done_ok && r->results.ended && r->running.count == 0)
 		run_goto(r, RUN_OVER);
 	else if (r->signal != 0)
@@ -301,6 +325,8 @@ wait_ms(const struct run *r, nsec_t now)
 		at = r->drawn + NSEC_PER_SEC;
 	if (r->halted != 0 && at > r->halted + HALT_WAIT)
 		at = r->halted + HALT_WAIT;
+	if (r->gathered > now && at > r->gathered)
+		at = r->gathered;
 	if (at == INT64_MAX)
 		return -1;
 	return at <= now ? 0 : (int)((at - now) / NSEC_PER_MSEC) + 1;
@@ -327,6 +353,7 @@ turn(struct run *r)
 		{ r->sigfd, POLLIN, 0 },
 		{ -1, POLLIN, 0 },
 	};
+	nsec_t now;
 
 	act(r);
 	/* A send that fails is seen again as the end of the stream, behind the
@@ -336,7 +363,10 @@ turn(struct run *r)
 		pfd[0].events |= POLLOUT;
 	if (r->state == RUN_FEED && r->input_waits)
 		pfd[2].fd = r->feed.input.fd;
-	if (poll(pfd, 3, wait_ms(r, now_mono())) < 0 && errno != EINTR) {
+	now = now_mono();
+	if (r->gathered > now)
+		pfd[0].fd = -1;
+	if (poll(pfd, 3, wait_ms(r, now)) < 0 && errno != EINTR) {
 		service_broke(r, strerror(errno));
 		return;
 	}

@@ -250,12 +250,13 @@ session_receive(struct session *s, struct errbuf *reterr)
 	do
 		n = recv(s->fd, s->in + s->in_len, s->in_cap - s->in_len, MSG_DONTWAIT);
 	while (n < 0 && errno == EINTR);
+	s->fresh = n > 0 ? (size_t)n : 0;
 	if (n < 0 && errno == EAGAIN)
 		return 0;
 	if (n < 0 && errno != ECONNRESET)
 		return errbuf_set(reterr, -errno, "the connection to the service broke: %s", strerror(errno));
 	s->eof = n <= 0;
-	s->in_len += n > 0 ? (size_t)n : 0;
+	s->in_len += s->fresh;
 	do
 		rc = take_one(s, reterr);
 	while (rc > 0);

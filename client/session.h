@@ -62,6 +62,7 @@ struct session {
 	size_t in_cap;
 	size_t in_pos;
 	size_t in_len;
+	size_t fresh;  /* bytes that the last session_receive found */
 	bool in_block; /* head has been read, its bytes have not all come */
 	struct reply_line head;
 
