@@ -185,7 +185,7 @@ def test_a_restart_in_a_cycle_loses_and_repeats_nothing(slow_service):
     ctl.close()
 
 
-def test_the_mix_follows_the_priorities(service):
+def test_checklist_11_the_mix_follows_the_priorities(service):
     """Checklist 11."""
     ctl = service.control()
     service.put("l", addresses(60000))
