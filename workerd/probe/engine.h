@@ -71,7 +71,7 @@ struct source {
 	struct pace pace;  /* own pace, when pps is not 0 */
 	struct meter sent; /* probes */
 	bool active;       /* in the ring */
-	bool hungry;       /* take() may have something */
+	bool hungry;       /* take() may have something; the owner may say no */
 };
 
 struct engine_config {

@@ -34,6 +34,16 @@ pace_close_group(struct pace *p, nsec_t now)
 {
 	if (p->length > 0)
 		p->group = later(p->group + p->length, now + p->length / 2);
+	p->closed = now;
+}
+
+void
+pace_open_group(struct pace *p)
+{
+	nsec_t opens = p->closed + PACE_OPEN_GAP_NS;
+
+	if (p->group > opens)
+		p->group = opens;
 }
 
 nsec_t

@@ -24,12 +24,16 @@
 #define PACE_GROUP_MIN_NS NSEC_PER_MSEC
 #define PACE_GROUP_MAX_NS PACE_BURST_NS
 
+/* Between the end of a group and one that is opened early. */
+#define PACE_OPEN_GAP_NS (50 * NSEC_PER_USEC)
+
 struct pace {
 	nsec_t interval; /* 0: no limit */
 	nsec_t next;     /* when the next slot begins (mono) */
 	nsec_t gate;     /* no slot before, though it may have begun */
 	nsec_t length;   /* of a group; 0: no groups */
 	nsec_t group;    /* nor before this one's end */
+	nsec_t closed;   /* when it was used up */
 };
 
 void pace_set(struct pace *, uint32_t pps);
@@ -53,6 +57,10 @@ pace_take(struct pace *p)
 
 /* All slots that were due have been used or were not wanted. */
 void pace_close_group(struct pace *, nsec_t now);
+
+/* Somebody waits for a slot who cannot ask for more before it is used: the next
+ * group begins early. */
+void pace_open_group(struct pace *);
 
 /* When to look again, if slots are wanted. */
 nsec_t pace_wake(const struct pace *, nsec_t now);

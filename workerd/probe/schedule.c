@@ -58,6 +58,10 @@ source_activate(struct source *s)
 void
 source_wake(struct source *s)
 {
+	/* One that had run dry may be a client that sends its next command when it
+	 * is told that this one has begun: no group is worth that wait. */
+	if (!s->hungry)
+		pace_open_group(&s->engine->pace);
 	s->hungry = true;
 	source_activate(s);
 }

@@ -238,6 +238,43 @@ a_stall_is_made_up_for_gently(void **state)
 	free(l.items);
 }
 
+static uint32_t
+sent_at(struct engine *e, nsec_t at, const struct net *net)
+{
+	struct instant now = { at, at + 1000 * NSEC_PER_SEC };
+
+	(void)engine_run(e, &now);
+	return net->sent;
+}
+
+/* It is told that a task has begun, and then has the next: as a client that
+ * sends one command for each MORE. */
+static void
+a_source_that_ran_dry_waits_for_no_group(void **state)
+{
+	const nsec_t at = 2 * NSEC_PER_SEC;
+	struct net net;
+	struct engine *e = engine_make(&net, 100000, 0);
+	struct list l;
+
+	(void)state;
+	list_make(&l, e, 3, 1);
+	for (int i = 0; i < 3; i++)
+		l.items[i].rest = 10 * NSEC_PER_SEC;
+	l.count = 1;
+	source_wake(&l.source);
+	assert_int_equal(sent_at(e, at, &net), 1);
+	l.count = 3; /* more of what is known to be there waits for the group */
+	source_wake(&l.source);
+	assert_int_equal(sent_at(e, at + PACE_OPEN_GAP_NS, &net), 1);
+	l.source.hungry = false;
+	source_wake(&l.source);
+	assert_int_equal(sent_at(e, at + PACE_OPEN_GAP_NS - 1, &net), 1);
+	assert_int_equal(sent_at(e, at + PACE_OPEN_GAP_NS, &net), 3);
+	engine_free(e);
+	free(l.items);
+}
+
 static void
 the_window_bounds_running_tasks(void **state)
 {
@@ -460,6 +497,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_pace_is_kept_within_a_per_cent_and_without_bursts),
 		cmocka_unit_test(a_stall_is_made_up_for_gently),
+		cmocka_unit_test(a_source_that_ran_dry_waits_for_no_group),
 		cmocka_unit_test(the_window_bounds_running_tasks),
 		cmocka_unit_test(a_crowd_of_sources_holds_no_more_than_a_few_times_one),
 		cmocka_unit_test(tasks_with_overlapping_claims_run_one_after_another),
