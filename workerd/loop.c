@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -263,6 +264,19 @@ watch_all(struct loop *l, const struct loop_fds *fds)
 	return uv_signal_start(&l->sighup, on_hangup, SIGHUP);
 }
 
+/*
+ * What nearly every task uses is not asked for and given back with each that
+ * runs alone. Where another program has one of them, the tasks that want it
+ * will be told.
+ */
+static void
+hold_defaults(struct loop *l, const struct engine_config *cfg)
+{
+	(void)ports_hold(&l->ports, IPPROTO_ICMP, cfg->icmp_id);
+	(void)ports_hold(&l->ports, IPPROTO_UDP, cfg->sport);
+	(void)ports_hold(&l->ports, IPPROTO_TCP, cfg->sport);
+}
+
 int
 loop_init(struct loop *l, const struct loop_fds *fds, const struct engine_config *cfg, struct errbuf *err)
 {
@@ -289,6 +303,7 @@ loop_init(struct loop *l, const struct loop_fds *fds, const struct engine_config
 		return errbuf_set(err, rc, "cannot set up the event loop: %s", uv_strerror(rc));
 	/* Maps what routes there are while it is cheap, not at the first probe. */
 	routes_changed(l->routing);
+	hold_defaults(l, cfg);
 	return 0;
 }
 
