@@ -71,6 +71,7 @@ struct opts {
 	uint32_t tcp_count;
 	bool daemon;
 	bool data_id;
+	bool outcopy;
 	bool hold_given;
 	bool command_given;
 	uint64_t given; /* bit by row of opt_specs */

@@ -45,7 +45,7 @@ static const struct extra extras[] = {
 	{ "noring", EXTRA_REFUSE, 0, 0, 0, "replies are received by the packet ring" },
 	{ "notls", EXTRA_ALWAYS, 0, 0, 0, NULL },
 	{ "notls-remote", EXTRA_ALWAYS, 0, 0, 0, NULL },
-	{ "outcopy", EXTRA_REFUSE, 0, 0, 0, "a run has one output file; there is nothing to copy" },
+	{ "outcopy", EXTRA_FLAG, 0, 0, AT(outcopy), NULL },
 	{ "planetlab", EXTRA_REFUSE, 0, 0, 0, "sockets are restricted by vantage-privd's policy" },
 	{ "poll", EXTRA_REFUSE, 0, 0, 0, EPOLL_ONLY },
 	{ "rawtcp", EXTRA_ALWAYS, 0, 0, 0, NULL },
@@ -220,6 +220,9 @@ check_combination(const struct opts *o, struct errbuf *err)
 		return errbuf_set(err, -EINVAL, "-c has no place here: the commands are complete");
 	if (o->mode != MODE_SERVE && (o->daemon || o->data_id))
 		return errbuf_set(err, -EINVAL, "%s needs -U or -P", o->daemon ? "-D" : "-O data-id");
+	if (o->mode != MODE_SERVE && o->outcopy)
+		return errbuf_set(
+		    err, -EINVAL, "-O outcopy needs -U or -P: a run has one output file, there is nothing to copy");
 	if (o->debug_append && o->debug_file == NULL)
 		return errbuf_set(err, -EINVAL, "-O debugfileappend needs -d");
 	if (o->private_pair && o->socket != NULL)
@@ -251,8 +254,13 @@ check_serve(const struct opts *o, struct errbuf *err)
 		return s->letter != 0 ? errbuf_set(err, -EINVAL, "-%c has no place beside -U and -P", s->letter)
 				      : errbuf_set(err, -EINVAL, "--%s has no place beside -U and -P", s->name);
 	}
-	if (o->format != FORMAT_UNSET || o->tsps || o->cmdfile)
-		return errbuf_set(err, -EINVAL, "-O: formats and lists are the clients' to ask for");
+	if (o->tsps || o->cmdfile)
+		return errbuf_set(err, -EINVAL, "-O %s: with -U and -P lists are the clients' to give",
+		    o->tsps ? "tsps" : "cmdfile");
+	if (o->daemon && o->output != NULL && strcmp(o->output, "-") == 0)
+		return errbuf_set(err, -EINVAL, "-o -: -D leaves standard output behind; give a file");
+	if (o->daemon && o->output == NULL && (o->format != FORMAT_UNSET || o->outcopy))
+		return errbuf_set(err, -EINVAL, "-O: with -D the default output, of which this speaks, needs -o FILE");
 	if (o->operand_count > 0)
 		return errbuf_set(err, -EINVAL, "'%s' is left over: with -U and -P clients say what is to run",
 		    o->operands[0]);
@@ -323,6 +331,8 @@ opts_check(struct opts *o, struct errbuf *reterr)
 		rc = check_text("-l", o->list_name, "\"", reterr);
 	if (rc == 0)
 		rc = check_text("-M", o->monitor, "\"", reterr);
+	if (rc == 0 && o->mode == MODE_SERVE)
+		rc = check_text("-o", o->output, "'", reterr);
 	if (rc == 0)
 		rc = check_text("-c", o->command, "", reterr);
 	if (o->output != NULL && strcmp(o->output, "-") == 0)

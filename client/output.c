@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "common/log.h"
-#include "proto/record/zfile.h"
 
 static int
 open_file(const char *path, bool *ret_owned)
@@ -18,6 +17,15 @@ open_file(const char *path, bool *ret_owned)
 	if (path == NULL)
 		return STDOUT_FILENO;
 	return open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
+}
+
+int
+output_check_terminal(int fd, enum out_format format, enum out_comp comp, struct errbuf *reterr)
+{
+	if ((format != FORMAT_WARTS && comp == COMP_NONE) || !isatty(fd))
+		return 0;
+	return errbuf_set(reterr, -ENOTTY, "%s is not for a terminal: give a file with -o",
+	    comp != COMP_NONE ? "compressed output" : "warts");
 }
 
 int
@@ -36,9 +44,8 @@ output_open(struct output *o, const char *path, enum out_format format, enum out
 	o->fd = open_file(path, &o->owned);
 	if (o->fd < 0 || fstat(o->fd, &st) != 0)
 		return errbuf_set(reterr, -errno, "cannot create '%s': %s", o->path, strerror(errno));
-	if ((format == FORMAT_WARTS || comp != COMP_NONE) && isatty(o->fd))
-		return errbuf_set(reterr, -ENOTTY, "%s is not for a terminal: give a file with -o",
-		    comp != COMP_NONE ? "compressed output" : "warts");
+	if (output_check_terminal(o->fd, format, comp, reterr) != 0)
+		return -ENOTTY;
 	/* Standard output may be a file that others wrote before us ("{ a; b; } >f"),
 	 * or append to: what is before our first byte is not ours to cut. */
 	at = lseek(o->fd, 0, (fcntl(o->fd, F_GETFL) & O_APPEND) != 0 ? SEEK_END : SEEK_CUR);
@@ -115,9 +122,8 @@ write_slow(struct output *o, struct buf *b)
 	return rc;
 }
 
-/* Packed once; a wait that was cut short goes on with what is left. */
-static int
-pack_group(struct output *o)
+enum zfile_kind
+output_pack_kind(enum out_comp comp)
 {
 	static const enum zfile_kind kinds[] = {
 		[COMP_NONE] = ZFILE_NONE,
@@ -125,11 +131,19 @@ pack_group(struct output *o)
 		[COMP_BZIP2] = ZFILE_BZIP2,
 		[COMP_XZ] = ZFILE_XZ,
 	};
+
+	return kinds[comp];
+}
+
+/* Packed once; a wait that was cut short goes on with what is left. */
+static int
+pack_group(struct output *o)
+{
 	int rc;
 
 	if (o->group.len == 0)
 		return 0;
-	rc = zfile_pack(kinds[o->comp], o->group.p, o->group.len, &o->packed);
+	rc = zfile_pack(output_pack_kind(o->comp), o->group.p, o->group.len, &o->packed);
 	buf_reset(&o->group);
 	return rc;
 }

@@ -9,6 +9,7 @@
 #include "client/opts.h"
 #include "common/buf.h"
 #include "common/err.h"
+#include "proto/record/zfile.h"
 
 /*
  * Where results go. Whole records are appended to group and leave in one write
@@ -36,6 +37,12 @@ struct output {
 	int error;        /* of the first failure, a positive errno */
 	const char *path; /* borrowed; "-" for standard output */
 };
+
+/* How that is compressed. */
+enum zfile_kind output_pack_kind(enum out_comp);
+
+/* Neither warts nor compressed output is for a terminal. 0 or -ENOTTY. */
+int output_check_terminal(int fd, enum out_format, enum out_comp, struct errbuf *reterr);
 
 /* path NULL is standard output. 0, or a negative errno. */
 int output_open(

@@ -14,9 +14,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "proto/priv/pp.h"
+
 #define PRIVD "vantage-privd"
-#define ARGS_MAX (16 + 2 * OPTS_DNP_MAX + 4 * OPTS_LISTEN_MAX)
+#define ARGS_MAX (18 + 2 * OPTS_DNP_MAX + 4 * OPTS_LISTEN_MAX)
 #define SERVE_MAX_PPS 12000 /* vantage.conf(5) */
+#define CLIENT_FD 3
+#define FDS_ABOVE 16 /* out of the way while they are put in order */
 #define END_WAIT_MS 5000 /* a worker halts its tasks and goes, in far less */
 
 /*
@@ -69,11 +73,11 @@ full_paths(struct privd_args *a, const struct opts *o, struct errbuf *err)
 }
 
 static void
-fill_args(struct privd_args *a, const struct opts *o, const char *path, int fd)
+fill_args(struct privd_args *a, const struct opts *o, const char *path, const struct private_output *out)
 {
 	bool serve = o->mode == MODE_SERVE;
 
-	(void)snprintf(a->fd, sizeof(a->fd), "%d", fd);
+	(void)snprintf(a->fd, sizeof(a->fd), "%d", CLIENT_FD);
 	(void)snprintf(a->pps, sizeof(a->pps), "%u", o->pps == 0 ? 1000000u : o->pps);
 	a->count = 0;
 	a->argv[a->count++] = path;
@@ -92,6 +96,10 @@ fill_args(struct privd_args *a, const struct opts *o, const char *path, int fd)
 		a->argv[a->count++] = "--listen";
 		a->argv[a->count++] = o->tcp[i];
 	}
+	if (out != NULL && out->fd >= 0) {
+		a->argv[a->count++] = "--output";
+		a->argv[a->count++] = out->text;
+	}
 	if (o->spoof)
 		a->argv[a->count++] = "--spoof";
 	if (o->local)
@@ -106,7 +114,7 @@ fill_args(struct privd_args *a, const struct opts *o, const char *path, int fd)
 /* In the child, between fork and exec. A session of its own: ^C is for us, who
  * end the run in order, not for the pair. */
 static _Noreturn void
-become_privd(const struct privd_args *a, int fd)
+become_privd(const struct privd_args *a, int fd, int output)
 {
 	char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
 	char *const env[] = { path, NULL };
@@ -117,18 +125,21 @@ become_privd(const struct privd_args *a, int fd)
 	(void)signal(SIGPIPE, SIG_DFL);
 	(void)signal(SIGXFSZ, SIG_DFL);
 	(void)setsid();
-	/* Nothing of ours but the three standard ones and the connection. */
-	if (fd != 3 && dup2(fd, 3) < 0)
+	/* Nothing of ours but the three standard ones, the connection and the output. */
+	fd = fcntl(fd, F_DUPFD, FDS_ABOVE);
+	output = output < 0 ? -1 : fcntl(output, F_DUPFD, FDS_ABOVE);
+	(void)syscall(SYS_close_range, 3u, FDS_ABOVE - 1u, 0u);
+	if (dup2(fd, CLIENT_FD) < 0 || (output >= 0 && dup2(output, PP_OUTPUT_FD) < 0))
 		_exit(70);
-	(void)fcntl(3, F_SETFD, 0);
-	(void)syscall(SYS_close_range, 4u, ~0u, 0u);
+	(void)syscall(SYS_close_range, PP_OUTPUT_FD + 1u, ~0u, 0u);
 	(void)execve(a->argv[0], (char *const *)(uintptr_t)a->argv, env);
 	(void)dprintf(STDERR_FILENO, "vantage: cannot start %s: %s\n", a->argv[0], strerror(errno));
 	_exit(70);
 }
 
 int
-private_start(const struct opts *o, int *ret_fd, pid_t *ret_pid, struct errbuf *reterr)
+private_start(const struct opts *o, const struct private_output *out, int *ret_fd, pid_t *ret_pid,
+    struct errbuf *reterr)
 {
 	struct privd_args args = { 0 };
 	char path[PATH_MAX];
@@ -144,10 +155,10 @@ private_start(const struct opts *o, int *ret_fd, pid_t *ret_pid, struct errbuf *
 		args_fini(&args);
 		return rc;
 	}
-	fill_args(&args, o, path, 3);
+	fill_args(&args, o, path, out);
 	pid = fork();
 	if (pid == 0)
-		become_privd(&args, pair[1]);
+		become_privd(&args, pair[1], out == NULL ? -1 : out->fd);
 	(void)close(pair[1]);
 	args_fini(&args);
 	if (pid < 0) {

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "client/private.h"
+#include "client/serve_output.h"
 #include "client/session.h"
 #include "client/status.h"
 #include "client/ui.h"
@@ -25,6 +26,7 @@ struct serve {
 	const struct opts *opts;
 	struct session session; /* the pair's first client: an operator */
 	struct ui ui;
+	struct private_output out;
 	pid_t pair;
 	int sigfd;
 	int ready; /* where the starter waits, with -D; else -1 */
@@ -114,7 +116,7 @@ start_pair(struct serve *s, struct errbuf *err)
 		redirect(keep, pair[1]);
 		(void)close(pair[1]);
 	}
-	rc = private_start(s->opts, &fd, &s->pair, err);
+	rc = private_start(s->opts, &s->out, &fd, &s->pair, err);
 	if (s->ready >= 0)
 		put_back(keep);
 	if (rc != 0)
@@ -214,7 +216,9 @@ begin(struct serve *s, struct errbuf *err)
 		return errbuf_set(err, STATUS_PERMISSION,
 		    "-U and -P start a pair of processes and need root: try sudo, or 'systemctl start "
 		    "vantage.socket' for a service");
-	rc = s->opts->daemon ? detach(s, err) : 0;
+	rc = serve_output_open(s->opts, &s->out, err);
+	if (rc == 0 && s->opts->daemon)
+		rc = detach(s, err);
 	if (rc != 0)
 		return rc;
 	(void)sigemptyset(&set);
@@ -289,7 +293,7 @@ remove_names(const struct opts *o)
 int
 serve_main(const struct opts *o)
 {
-	struct serve s = { .opts = o, .session.fd = -1, .sigfd = -1, .ready = -1, .log = -1 };
+	struct serve s = { .opts = o, .out.fd = -1, .session.fd = -1, .sigfd = -1, .ready = -1, .log = -1 };
 	struct errbuf err = { "" };
 	bool asked = false;
 	int status, pair = 0;
@@ -313,6 +317,8 @@ serve_main(const struct opts *o)
 	if (s.pair != 0)
 		pair = private_wait(s.pair);
 	pass_log(&s);
+	if (pair != 0)
+		serve_output_mend(o, &s.out);
 	/* The pair has said why it ended; a socket that it refused is another's. */
 	if (status != 0 && pair == 0)
 		ui_say(&s.ui, "%s", err.text);

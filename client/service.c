@@ -43,7 +43,7 @@ start_private(const struct opts *o, struct service *ret, struct errbuf *err)
 
 	if (geteuid() != 0)
 		return errbuf_set(err, STATUS_PERMISSION, "--private needs root: try sudo");
-	rc = private_start(o, &ret->fd, &ret->pid, err);
+	rc = private_start(o, NULL, &ret->fd, &ret->pid, err);
 	return rc == 0 ? 0 : (rc == -ENOENT ? STATUS_AWAY : STATUS_INTERNAL);
 }
 

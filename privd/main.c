@@ -27,10 +27,10 @@ enum {
 
 static const char usage[] =
     "usage: vantage-privd [-fd] [-c FILE] [-U PATH]... [-P [IP:]PORT]... [--workerd PATH] [--data DIR]\n"
-    "                     [--client-fd N] [--max-pps N] [--spoof] [--local] [--dnp FILE]...\n"
+    "                     [--client-fd N] [--output TEXT] [--max-pps N] [--spoof] [--local] [--dnp FILE]...\n"
     "       vantage-privd --print-sandbox | --version\n";
 
-enum { OPT_CLIENT_FD = 256, OPT_WORKERD, OPT_DATA, OPT_MAX_PPS, OPT_SPOOF, OPT_LOCAL, OPT_DNP, OPT_PRINT, OPT_VERSION };
+enum { OPT_CLIENT_FD = 256, OPT_WORKERD, OPT_DATA, OPT_OUTPUT, OPT_MAX_PPS, OPT_SPOOF, OPT_LOCAL, OPT_DNP, OPT_PRINT, OPT_VERSION };
 
 static const struct option options[] = {
 	{ "foreground", no_argument, NULL, 'f' },
@@ -41,6 +41,7 @@ static const struct option options[] = {
 	{ "client-fd", required_argument, NULL, OPT_CLIENT_FD },
 	{ "workerd", required_argument, NULL, OPT_WORKERD },
 	{ "data", required_argument, NULL, OPT_DATA },
+	{ "output", required_argument, NULL, OPT_OUTPUT },
 	{ "max-pps", required_argument, NULL, OPT_MAX_PPS },
 	{ "spoof", no_argument, NULL, OPT_SPOOF },
 	{ "local", no_argument, NULL, OPT_LOCAL },
@@ -65,6 +66,7 @@ struct args {
 	const char *conf_path; /* NULL: the usual place, if there */
 	const char *workerd;
 	const char *data; /* NULL: the usual directory, if there */
+	const char *output;
 	int client;
 	int sockets;    /* that systemd passed */
 	uint32_t words; /* applied after the file: the command line has the last word */
@@ -109,6 +111,9 @@ args_one(struct args *args, int option)
 	case OPT_DATA:
 		args->data = optarg;
 		return 0;
+	case OPT_OUTPUT:
+		args->output = optarg;
+		return fcntl(PP_OUTPUT_FD, F_SETFD, FD_CLOEXEC) == 0 ? 0 : 1 + EXIT_USAGE;
 	case OPT_CLIENT_FD:
 		if (strnum_u32(optarg, 3, 65535, &fd) != 0 || fcntl((int)fd, F_SETFD, FD_CLOEXEC) < 0) {
 			fprintf(stderr, "vantage-privd: --client-fd '%s' is no open descriptor from 3 on\n",
@@ -336,6 +341,7 @@ main(int argc, char **argv)
 	log_init("vantage-privd", args.debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	privd.client = args.client;
 	privd.data = args.data;
+	privd.output = args.output;
 	args.sockets = sd_listen_fds(1 + PP_LISTENERS_MAX, &err);
 	if (args.sockets < 0 || sd_open(&privd.sd, &err) != 0) {
 		log_error("%s", err.text);

@@ -27,6 +27,7 @@ struct privd {
 	struct sd sd;
 	int accepting; /* systemd's socket for the worker; -1: we start our own */
 	const char *data; /* the worker's directory; NULL: the usual one, if there */
+	const char *output; /* for the worker: what its descriptor PP_OUTPUT_FD is; NULL: none */
 	int client;    /* the one client of a single command; -1 */
 	int echo;      /* what ECHO passes: nothing can be done with it */
 	int signals;

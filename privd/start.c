@@ -92,10 +92,10 @@ worker_find(char *path, size_t cap)
 /* execve(2) takes its strings without const and leaves them alone. */
 #define TEXT(s) ((char *)(uintptr_t)(s))
 
-/* In the child: the channel is descriptor 3, standard error stays, nothing
- * else is inherited; no environment but what the log needs. */
+/* In the child: the channel is descriptor 3, standard error and the default
+ * output stay, nothing else is inherited; no environment but what the log needs. */
 static _Noreturn void
-worker_exec(const char *program, int channel, char **argv)
+worker_exec(const char *program, int channel, bool output, char **argv)
 {
 	char *env[] = { NULL };
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -107,7 +107,8 @@ worker_exec(const char *program, int channel, char **argv)
 		_exit(70);
 	if (channel == 3 ? fcntl(3, F_SETFD, 0) < 0 : dup2(channel, 3) < 0)
 		_exit(70);
-	if (syscall(SYS_close_range, 4, ~0u, 0) < 0)
+	if ((output && fcntl(PP_OUTPUT_FD, F_SETFD, 0) < 0) ||
+	    syscall(SYS_close_range, output ? 5 : 4, ~0u, 0) < 0)
 		_exit(70);
 	(void)execve(program, argv, env);
 	_exit(71);
@@ -117,7 +118,7 @@ int
 start_worker(
     struct privd *privd, const char *program, const char *conf_path, bool debug, struct errbuf *reterr)
 {
-	char *argv[7] = { TEXT("vantage-workerd") };
+	char *argv[9] = { TEXT("vantage-workerd") };
 	char found[600];
 	int pair[2], n = 1;
 
@@ -141,10 +142,16 @@ start_worker(
 		argv[n++] = TEXT("--root");
 		argv[n++] = TEXT(privd->data != NULL ? privd->data : VANTAGE_DATA_DIR);
 	}
+	if (privd->output != NULL) {
+		argv[n++] = TEXT("--output");
+		argv[n++] = TEXT(privd->output);
+	}
 	privd->worker = fork();
 	if (privd->worker == 0)
-		worker_exec(program, pair[1], argv);
+		worker_exec(program, pair[1], privd->output != NULL, argv);
 	(void)close(pair[1]);
+	if (privd->output != NULL)
+		(void)close(PP_OUTPUT_FD);
 	if (privd->worker < 0) {
 		(void)close(pair[0]);
 		return errbuf_set(reterr, -errno, "fork: %s", strerror(errno));

@@ -9,6 +9,7 @@
 
 #include "common/log.h"
 #include "common/sd.h"
+#include "proto/priv/pp.h"
 #include "vantage-paths.h"
 #include "workerd/ctl/ctl.h"
 #include "workerd/latency.h"
@@ -267,11 +268,14 @@ setup_ctl(struct worker *w, struct errbuf *err)
 		.stop = on_shutdown,
 		.data = &w->data,
 		.ctx = w };
+	int rc;
 
 	(void)gethostname(w->hostname, sizeof(w->hostname) - 1);
 	w->ctl = ctl_new(&w->loop.uv, &cfg, w->loop.engine);
 	if (w->ctl == NULL)
 		return errbuf_set(err, -ENOMEM, "out of memory");
+	if (w->opt.output != NULL && (rc = ctl_output(w->ctl, PP_OUTPUT_FD, w->opt.output, err)) != 0)
+		return rc;
 	return setup_clients(w, err);
 }
 
@@ -346,6 +350,9 @@ main(int argc, char **argv)
 	}
 	if (w->opt.debug)
 		log_init("vantage-workerd", LOG_LEVEL_DEBUG);
+	/* Output that nobody reads, or that is longer than is allowed, is an error of
+	 * that output alone. */
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN);
 	return run(w);
 }

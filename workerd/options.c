@@ -11,7 +11,7 @@
 const char options_usage[] =
     "usage: vantage-workerd [-c FILE] [-d] [--privd PATH] [--root DIR] [--pps N] [--window N]\n"
     "                       [--holdtime SECONDS] [--monitor NAME] [--command TEXT]\n"
-    "                       [--nameserver ADDRESS]\n"
+    "                       [--nameserver ADDRESS] [--output TEXT]\n"
     "       vantage-workerd --print-sandbox | --version | --help\n";
 
 /* Words of the configuration file that the command line may set too. */
@@ -24,6 +24,7 @@ enum opt {
 	OPT_MONITOR,
 	OPT_COMMAND,
 	OPT_NAMESERVER,
+	OPT_OUTPUT,
 	OPT_PRINT_SANDBOX,
 	OPT_VERSION,
 	OPT_HELP,
@@ -40,6 +41,7 @@ static const struct option longopts[] = {
 	{ "monitor", required_argument, NULL, OPT_MONITOR },
 	{ "command", required_argument, NULL, OPT_COMMAND },
 	{ "nameserver", required_argument, NULL, OPT_NAMESERVER },
+	{ "output", required_argument, NULL, OPT_OUTPUT },
 	{ "print-sandbox", no_argument, NULL, OPT_PRINT_SANDBOX },
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{ "help", no_argument, NULL, OPT_HELP },
@@ -81,6 +83,9 @@ take(struct options *o, int opt, const char *arg, struct errbuf *err)
 		if (addr_parse(arg, &o->nameserver) == 0)
 			return 0;
 		return errbuf_set(err, -EINVAL, "--nameserver: '%s' is no IPv4 or IPv6 address", arg);
+	case OPT_OUTPUT:
+		o->output = arg;
+		return 0;
 	case OPT_PRINT_SANDBOX:
 		o->print_sandbox = true;
 		return 0;

@@ -15,6 +15,7 @@ struct options {
 	const char *root_dir;   /* becomes the root directory; NULL: an empty, deleted one */
 	const char *monitor;
 	const char *command;
+	const char *output; /* what descriptor PP_OUTPUT_FD is: outfiles_give; NULL: none */
 	struct addr nameserver;
 	const char *pps; /* words of the configuration, over the file's; NULL */
 	const char *window;

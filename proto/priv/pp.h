@@ -26,6 +26,10 @@ enum pp_id {
 
 #define PP_VERSION 1
 
+/* Where who starts privd leaves the default output for the worker, and privd
+ * leaves it to the worker in turn (--output). */
+#define PP_OUTPUT_FD 4
+
 enum pp_family { PP_IP4 = 1, PP_IP6 = 2 };
 
 /* What a port belongs to; an ICMP identifier counts as a port of PP_ICMP,

@@ -1,8 +1,13 @@
 """`vantage -U` and `-P`, with and without -D: the pair stays up and serves."""
+import contextlib
+import json
 import os
+import pwd
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 
 import pytest
@@ -10,6 +15,7 @@ import pytest
 import lab as net
 import pair as pair_module
 from test_service import gone, tables
+from test_sources import Control, addresses, targets, wait_for
 
 PORT = 31337
 
@@ -146,10 +152,207 @@ def test_what_cannot_be_is_said(lab, daemon, tmp_path):
     for args, status, words in (
             (["-U", str(tmp_path / "taken")], 73, "a service listens there already"),
             (["-P", "nonsense"], 78, "is not [ip:]port"),
+            (["-U", "/x", "-l", "f"], 64, "-l has no place beside -U and -P"),
             (["-U", "/x", "-i"], 64, "-i, -I and -f have no place beside"),
-            (["-U", "/x", "-o", "f"], 64, "-o has no place beside -U and -P"),
+            (["-U", "/x", "-D", "-o", "-"], 64, "-D leaves standard output behind"),
+            (["-U", "/x", "-O", "json"], 64, "needs -o FILE"),
+            (["-U", "/x", "-o", "/nowhere/f"], 73, "cannot create '/nowhere/f'"),
+            (["-i", "192.0.2.1", "-O", "outcopy"], 64, "needs -U or -P"),
             (["-U", "/x", "192.0.2.1"], 64, "is left over"),
             (["-i", "192.0.2.1"], 64, "needs -U or -P")):
         done = daemon(args)
         assert done.returncode == status and words in done.stderr, (args, done)
     assert os.path.exists(tmp_path / "taken")
+
+
+# ---- the default output ----
+
+class Serving:
+    """`vantage -U` in the foreground, over a data directory of its own."""
+    hide = 'mount -t tmpfs none /var/lib && mkdir /var/lib/vantage && ' \
+           'mount --bind "$1" /var/lib/vantage && shift && exec "$@"'
+
+    def __init__(self, lab):
+        self.lab, self.child = lab, None
+        self.dir = tempfile.mkdtemp(prefix="vantage-vm-")
+        self.data, self.socket = os.path.join(self.dir, "data"), os.path.join(self.dir, "control")
+        self.out = os.path.join(self.dir, "out")
+        who = pwd.getpwnam("vantage")
+        os.mkdir(self.data, 0o700)
+        os.chown(self.data, who.pw_uid, who.pw_gid)
+
+    def start(self, args, **kw):
+        argv = pair_module.private_argv(["-U", self.socket, "-p", "2000", *args])
+        kw = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "cwd": self.dir, **kw}
+        self.child = self.lab.popen("t", ["unshare", "-m", "sh", "-c", self.hide, "sh", self.data, *argv], **kw)
+        wait_for(lambda: self.child.poll() is not None or os.path.exists(self.socket))
+        return Control(self.socket)
+
+    def list(self, lines):
+        with open(os.path.join(self.data, "l"), "w") as out:
+            out.writelines(line + "\n" for line in lines)
+        os.chmod(os.path.join(self.data, "l"), 0o644)
+
+    def worker(self):
+        ctl = Control(self.socket)
+        pid = int(ctl.say("get pid").split()[2])
+        ctl.close()
+        return pid
+
+    def measure(self, ctl, lines, keys=""):
+        self.list(lines)
+        assert ctl.say('source add name s command "ping -c 1 -W 1" file l ' + keys) == "OK source added"
+        wait_for(lambda: ctl.say("source list") == "OK")
+
+    def end(self):
+        self.child.send_signal(signal.SIGTERM)
+        out, err = self.child.communicate(timeout=15)
+        return self.child.returncode, out, err
+
+    def path(self, name):
+        return os.path.join(self.dir, name)
+
+
+@pytest.fixture
+def serving(lab):
+    it = Serving(lab)
+    yield it
+    if it.child is not None and it.child.poll() is None:
+        it.end()
+    shutil.rmtree(it.dir, ignore_errors=True)
+
+
+def read_warts(path):
+    done = subprocess.run([pair_module.program("vantage"), "dump", path], capture_output=True, text=True)
+    assert done.returncode == 0, done
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def printed(text):
+    return [name.rstrip(":") for name in targets(text)]
+
+
+def destinations(records):
+    return sorted(r["dst"] for r in records if r["type"] == "ping")
+
+
+def test_results_go_to_standard_output(serving):
+    """Text without more words, and named as in the reference."""
+    ctl = serving.start([])
+    assert ctl.say("outfile list") == "INFO '-' file '-' refcnt 1\nOK"
+    serving.measure(ctl, [net.DST[4], net.ALIAS[4]])
+    ctl.close()
+    status, out, _ = serving.end()
+    assert status == 0 and printed(out.decode()) == [net.DST[4], net.ALIAS[4]]
+
+
+@pytest.mark.parametrize("how", ["text", "json", "warts", "warts.gz", "warts.bz2", "warts.xz"])
+def test_every_format_of_the_default_output(serving, how):
+    todo = addresses(300)
+    ctl = serving.start(["-o", "out", "-O", how])
+    assert ctl.say("outfile list") == "INFO 'out' file 'out' refcnt 1\nOK"
+    serving.measure(ctl, todo)
+    ctl.close()
+    assert serving.end()[0] == 0
+    if how == "text":
+        with open(serving.out) as text:
+            found = sorted(printed(text.read()))
+    elif how == "json":
+        with open(serving.out) as text:
+            found = destinations(map(json.loads, text))
+    else:
+        found = destinations(read_warts(serving.out))
+    assert found == sorted(todo)
+
+
+def test_the_suffix_tells_the_format_and_old_content_goes(serving):
+    with open(serving.path("x.json"), "w") as old:
+        old.write("something old\n")
+    ctl = serving.start(["-o", "x.json"])
+    serving.measure(ctl, [net.DST[4]])
+    ctl.close()
+    assert serving.end()[0] == 0
+    with open(serving.path("x.json")) as text:
+        kinds = [json.loads(line)["type"] for line in text]
+    assert kinds == ["cycle-start", "ping", "cycle-stop"]
+
+
+def test_the_default_output_is_swapped_and_closed(serving):
+    todo = addresses(3000)
+    ctl = serving.start(["-o", "out", "-O", "warts"])
+    serving.list(todo)
+    assert ctl.say("outfile open name a file a.warts mode truncate") == "OK"
+    assert ctl.say('source add name s command "ping -c 1 -W 1" file l') == "OK source added"
+    time.sleep(1.8)    # the first of these silent ones end after a second
+    assert ctl.say("outfile swap out a") == "OK"
+    assert ctl.say("outfile list") == "INFO 'a' file 'out' refcnt 1\nINFO 'out' file 'a.warts' refcnt 2\nOK"
+    assert ctl.say("outfile close a") == "OK"
+    first = destinations(read_warts(serving.out))
+    wait_for(lambda: ctl.say("source list") == "OK")
+    assert ctl.say("outfile close out") == "OK"
+    rest = destinations(read_warts(os.path.join(serving.data, "a.warts")))
+    assert len(first) > 100 and len(rest) > 100 and sorted(first + rest) == sorted(todo)
+    assert ctl.say("outfile list") == "OK"
+    ctl.close()
+
+
+def test_outcopy_has_all_results(serving):
+    ctl = serving.start(["-o", "all.warts", "-O", "outcopy"])
+    assert ctl.say("outfile open name a file a.json format json mode truncate") == "OK"
+    serving.measure(ctl, [net.DST[4], net.ALIAS[4]], "outfile a")
+    client = Control(serving.socket)
+    client.stream.write(b"attach\nping -c 1 %s\ndone\n" % net.DST[6].encode())
+    assert b"OK id-1" in client.read()
+    client.close()
+    ctl.close()
+    assert serving.end()[0] == 0
+    with open(os.path.join(serving.data, "a.json")) as text:
+        assert destinations(map(json.loads, text)) == sorted([net.DST[4], net.ALIAS[4]])
+    assert destinations(read_warts(serving.path("all.warts"))) == sorted([net.DST[4], net.ALIAS[4], net.DST[6]])
+
+
+def test_a_reader_that_stops_holds_nobody_up(serving):
+    """Its source waits, clients do not, and nothing is lost when it goes on."""
+    todo = addresses(8000)
+    ends = os.pipe()
+    ctl = serving.start(["-O", "json"], stdout=ends[1])
+    os.close(ends[1])
+    serving.list(todo)
+    assert ctl.say('source add name s command "ping -c 1 -W 1" file l') == "OK source added"
+    time.sleep(2)
+    client = Control(serving.socket)
+    began = time.monotonic()
+    client.stream.write(b"attach\nping -c 1 %s\ndone\n" % net.DST[4].encode())
+    assert b"OK id-1" in client.read() and time.monotonic() - began < 2
+    client.close()
+    found = []
+    with os.fdopen(ends[0]) as stream:
+        for line in stream:
+            found.append(json.loads(line))
+            if found[-1]["type"] == "cycle-stop":
+                break
+    assert destinations(found) == sorted(todo)
+    ctl.close()
+
+
+@pytest.mark.parametrize("how", ["warts", "json", "warts.gz"])
+def test_a_killed_worker_leaves_whole_records(serving, how):
+    """The starter mends what the worker could not finish."""
+    for turn in range(4):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(serving.out)
+        ctl = serving.start(["-o", "out", "-O", how, "-p", "12000"])
+        serving.list(addresses(20000))
+        assert ctl.say('source add name s command "ping -c 1 -W 1" file l') == "OK source added"
+        time.sleep(1.3 + turn * 0.13)
+        os.kill(serving.worker(), signal.SIGKILL)
+        err = serving.child.communicate(timeout=15)[1]
+        ctl.close()
+        if how == "json":
+            with open(serving.out) as text:
+                found = destinations(map(json.loads, text))
+        else:
+            found = destinations(read_warts(serving.out))
+        assert len(found) > 100 and len(set(found)) == len(found), err
+        for name in os.listdir(serving.data):
+            os.unlink(os.path.join(serving.data, name))

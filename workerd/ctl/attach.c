@@ -90,6 +90,8 @@ queue_release(struct attach *a, struct task *t)
 	struct session *s = a->session;
 
 	queue_remove(a, t);
+	if (a->queued == 0)
+		a->source.hungry = false;
 	t->engine = a->source.engine;
 	t->source = &a->source;
 	if (a->queued == 0 && !a->ending && !a->dropping)
@@ -146,12 +148,26 @@ task_gone(struct attach *a, struct task *t)
 	m->type->free(m);
 }
 
+/* -O outcopy: the default output gets it too. */
+static void
+copy_result(struct attach *a, struct meas *m)
+{
+	struct session_env *env = a->session->env;
+
+	if (!env->files.copy || a->dropping)
+		return;
+	if (outfile_record(&env->files, NULL, m->type->record, m->type->result(m), &a->cycle) != 0)
+		log_warn("%s: a result is not copied to the default output", a->name);
+	sources_dirty(env);
+}
+
 static void
 on_finished(struct source *src, struct task *t)
 {
 	struct attach *a = attach_of(src);
 
 	put_result(a, t, false);
+	copy_result(a, (struct meas *)t);
 	task_gone(a, t);
 	if (attach_turn(a) && a->queued > 0)
 		source_wake(&a->source);

@@ -83,6 +83,12 @@ want_tick(struct session_env *env, uint32_t ms)
 		(void)uv_timer_start(&ctl->tick, on_tick, ms, 0);
 }
 
+int
+ctl_output(struct ctl *ctl, int fd, const char *text, struct errbuf *reterr)
+{
+	return outfiles_give(&ctl->env.files, fd, text, reterr);
+}
+
 void
 ctl_restore(struct ctl *ctl)
 {

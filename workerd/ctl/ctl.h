@@ -17,6 +17,7 @@ struct conf;
 struct ctl;
 struct dir;
 struct engine;
+struct errbuf;
 struct meas_type;
 struct slices;
 
@@ -68,6 +69,10 @@ int ctl_listen(struct ctl *, int fd, enum ctl_form form);
 
 /* Serve one connected client; as above. */
 int ctl_client(struct ctl *, int fd);
+
+/* The default output, opened by who started us; text as outfiles_give takes it.
+ * Before the sandbox. */
+int ctl_output(struct ctl *, int fd, const char *text, struct errbuf *reterr);
 
 /* Go on with what the data directory says was going on; inside the sandbox. */
 void ctl_restore(struct ctl *);

@@ -133,21 +133,31 @@ outfiles_open(
 	return 0;
 }
 
+/* Takes it off the front. */
+static bool
+has_word(const char **text, const char *word)
+{
+	bool has = strncmp(*text, word, strlen(word)) == 0;
+
+	*text += has ? strlen(word) : 0;
+	return has;
+}
+
 int
 outfiles_give(struct outfiles *all, int fd, const char *text, struct errbuf *reterr)
 {
-	static const char copy[] = "copy,";
 	struct outfile_format format;
 	struct outfile *o;
 	char word[16];
+	bool empty;
 	size_t len;
 	int rc;
 
-	all->copy = strncmp(text, copy, sizeof(copy) - 1) == 0;
-	text += all->copy ? sizeof(copy) - 1 : 0;
+	all->copy = has_word(&text, "copy,");
+	empty = has_word(&text, "new,");
 	len = strcspn(text, ",");
 	if (len >= sizeof(word) || text[len] == '\0')
-		return errbuf_set(reterr, -EINVAL, "'%s' is not [copy,]FORMAT,NAME", text);
+		return errbuf_set(reterr, -EINVAL, "'%s' is not [copy,][new,]FORMAT,NAME", text);
 	memcpy(word, text, len);
 	word[len] = '\0';
 	if (!outfile_format_find(word, &format))
@@ -156,7 +166,7 @@ outfiles_give(struct outfiles *all, int fd, const char *text, struct errbuf *ret
 	o = outfile_new(text, text, format);
 	if (o == NULL)
 		return errbuf_set(reterr, -ENOMEM, "out of memory");
-	rc = store_use_given(o->store, fd, reterr);
+	rc = store_use_given(o->store, fd, empty, reterr);
 	if (rc != 0) {
 		outfile_free(o);
 		return rc;

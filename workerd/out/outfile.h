@@ -5,9 +5,9 @@
 #include <stdint.h>
 
 #include "common/err.h"
+#include "proto/record/format.h"
 #include "proto/record/record.h"
 #include "workerd/out/dir.h"
-#include "workerd/out/format.h"
 
 /*
  * Output files (control.md section 4): an alias, by which sources know it, and
@@ -44,7 +44,8 @@ void outfiles_fini(struct outfiles *);
  * through by outfiles_look. -EEXIST: the alias or the file is in use. */
 int outfiles_open(
     struct outfiles *, const struct outfile_options *, struct outfile **ret, struct errbuf *reterr);
-/* The default output, which who started us has opened; "[copy,]FORMAT,ALIAS". */
+/* The default output, which who started us has opened; "[copy,][new,]FORMAT,
+ * ALIAS": new ones are emptied, copy is outfiles.copy. */
 int outfiles_give(struct outfiles *, int fd, const char *text, struct errbuf *reterr);
 struct outfile *outfiles_find(const struct outfiles *, const char *alias);
 /* -EBUSY: somebody uses it. Flush first. */

@@ -8,7 +8,7 @@
 
 #include "common/limits.h"
 #include "common/log.h"
-#include "workerd/out/scan.h"
+#include "proto/record/scan.h"
 
 /* ---- life ---- */
 
@@ -56,16 +56,16 @@ store_use(struct store *d, const struct dir_file *f)
 }
 
 int
-store_use_given(struct store *d, int fd, struct errbuf *reterr)
+store_use_given(struct store *d, int fd, bool empty, struct errbuf *reterr)
 {
 	struct stat st;
 
 	d->given = true;
-	if (fstat(fd, &st) != 0)
+	if (fstat(fd, &st) != 0 || (empty && S_ISREG(st.st_mode) && ftruncate(fd, 0) != 0))
 		return errbuf_set(reterr, -errno, "%s: descriptor %d: %s", d->path, fd, strerror(errno));
 	d->fd = fd;
 	d->flows = !S_ISREG(st.st_mode);
-	d->size = d->flows ? 0 : (uint64_t)st.st_size;
+	d->size = d->flows || empty ? 0 : (uint64_t)st.st_size;
 	d->ino = st.st_ino;
 	d->dev = (uint64_t)major(st.st_dev) << 32 | minor(st.st_dev);
 	return 0;

@@ -6,9 +6,9 @@
 
 #include "common/buf.h"
 #include "common/err.h"
+#include "proto/record/format.h"
 #include "proto/record/stream.h"
 #include "workerd/out/dir.h"
-#include "workerd/out/format.h"
 
 /*
  * The file behind an alias. Records wait in memory until store_flush writes
@@ -43,8 +43,9 @@ void store_fini(struct store *);
 /* The descriptor becomes its own; of a new or emptied file size is 0. A file with
  * something in it is looked through by store_look. 0 or -ENOMEM. */
 int store_use(struct store *, const struct dir_file *);
-/* The same for a descriptor that was handed to us: what is in it stays. */
-int store_use_given(struct store *, int fd, struct errbuf *reterr);
+/* The same for a descriptor that was handed to us: what is in it stays, or a
+ * regular file is emptied. */
+int store_use_given(struct store *, int fd, bool empty, struct errbuf *reterr);
 
 /* Reads on for so many bytes. 1: there is more; 0: it is ready, and a damaged
  * tail is cut off; an error: it never will be. */

@@ -1,4 +1,4 @@
-#include "workerd/out/scan.h"
+#include "proto/record/scan.h"
 
 #include <errno.h>
 #include <stdlib.h>

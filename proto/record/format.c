@@ -1,4 +1,4 @@
-#include "workerd/out/format.h"
+#include "proto/record/format.h"
 
 #include <stddef.h>
 #include <string.h>

@@ -1,12 +1,12 @@
-#ifndef VANTAGE_WORKERD_OUT_SCAN_H
-#define VANTAGE_WORKERD_OUT_SCAN_H
+#ifndef VANTAGE_PROTO_RECORD_SCAN_H
+#define VANTAGE_PROTO_RECORD_SCAN_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "common/err.h"
+#include "proto/record/format.h"
 #include "proto/record/stream.h"
-#include "workerd/out/format.h"
 
 /*
  * Looks through a file that will be appended to, a piece at a time, since it may
