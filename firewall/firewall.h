@@ -20,6 +20,12 @@ struct firewall_policy {
 	bool local;
 };
 
+/* A transaction made at the start, for when there is no heap any more. */
+struct firewall_message {
+	uint32_t len;
+	uint8_t bytes[2048];
+};
+
 /*
  * The egress policy in the kernel: tables "inet vantage" and "netdev vantage".
  * This header is all that the rest of privd knows of it; another system's
@@ -33,8 +39,8 @@ struct firewall {
 	uint32_t seq;
 	uint32_t table_flags;
 	bool egress; /* sends through packet sockets of ours are dropped too */
-	uint32_t egress_len;
-	uint8_t egress_msg[2048]; /* the batch that covers one interface, name and number to be filled in */
+	struct firewall_message cover; /* one interface, name and number to be filled in */
+	struct firewall_message shut;  /* whatever has our mark is dropped */
 };
 
 /* Installs the policy in one transaction that also replaces what a dead privd
@@ -50,6 +56,9 @@ int firewall_self_test(const struct firewall_policy *, struct errbuf *reterr);
  * somebody else, and nothing may be trusted any more. */
 int firewall_on_events(struct firewall *, struct errbuf *reterr);
 int firewall_on_links(struct firewall *, struct errbuf *reterr);
+
+/* From now on nothing marked leaves, whatever is left of the policy. */
+void firewall_shut(struct firewall *);
 
 /* Takes the tables away; only when no marked socket is left anywhere. */
 void firewall_remove(struct firewall *);

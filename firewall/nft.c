@@ -29,13 +29,14 @@
 /* Hooks: before everything else that judges output. */
 #define PRIORITY_RAW (-300)
 
+/* where: NLM_F_APPEND, or 0 for the head of the chain. */
 static void
-rule_put(struct fw_batch *b, const struct fw_rule *r, const struct firewall_policy *policy, int family)
+rule_put(
+    struct fw_batch *b, const struct fw_rule *r, const struct firewall_policy *policy, int family, int where)
 {
 	struct nftnl_rule *rule = fw_rule_new(r, policy);
 
-	nftnl_rule_nlmsg_build_payload(
-	    fw_batch_msg(b, NFT_MSG_NEWRULE, family, NLM_F_CREATE | NLM_F_APPEND), rule);
+	nftnl_rule_nlmsg_build_payload(fw_batch_msg(b, NFT_MSG_NEWRULE, family, NLM_F_CREATE | where), rule);
 	fw_batch_done(b);
 	nftnl_rule_free(rule);
 }
@@ -47,7 +48,7 @@ rules_put(struct fw_batch *b, const struct firewall_policy *policy)
 		if ((r->unless == FW_UNLESS_SPOOF && policy->spoof) ||
 		    (r->unless == FW_UNLESS_LOCAL && policy->local))
 			continue;
-		rule_put(b, r, policy, NFPROTO_INET);
+		rule_put(b, r, policy, NFPROTO_INET, NLM_F_APPEND);
 	}
 }
 
@@ -199,6 +200,40 @@ policy_install(struct firewall *fw, const struct firewall_policy *policy, const 
 	return 0;
 }
 
+/* Keeps a batch for later; in any case the batch is gone. */
+static int
+message_keep(struct firewall_message *m, struct fw_batch *b)
+{
+	int rc = fw_batch_close(b);
+
+	if (rc == 0 && b->len > sizeof(m->bytes))
+		rc = -EMSGSIZE;
+	if (rc == 0) {
+		memcpy(m->bytes, b->bytes, b->len);
+		m->len = (uint32_t)b->len;
+	}
+	fw_batch_fini(b);
+	return rc;
+}
+
+/* Table and chain are made anew where they are gone; before all else in the
+ * chain where they are not. */
+static int
+shut_prepare(struct firewall *fw, const struct firewall_policy *policy)
+{
+	const struct fw_rule drop = { fw_chains[0], { { FW_MARK, 0, 4, 0xff000000, FW_EQ, 0 } }, FW_DROP,
+		NULL, FW_ALWAYS };
+	struct fw_batch b;
+	int rc = fw_batch_init(&b, FW_BATCH_MIN, &fw->seq);
+
+	if (rc != 0)
+		return rc;
+	table_put(&b, NFT_MSG_NEWTABLE, NFPROTO_INET, fw->table_flags);
+	chain_put(&b, fw_chains[0]);
+	rule_put(&b, &drop, policy, NFPROTO_INET, 0);
+	return message_keep(&fw->shut, &b);
+}
+
 /* Placeholders in the batch that covers one interface. */
 #define DEVICE_BLANK "vantage-device"
 #define CHAIN_BLANK "egress-0000000000"
@@ -238,16 +273,8 @@ egress_prepare(struct firewall *fw, const struct firewall_policy *policy)
 	mnl_attr_put_strz(nlh, NFTA_RULE_TABLE, TABLE);
 	mnl_attr_put_strz(nlh, NFTA_RULE_CHAIN, CHAIN_BLANK);
 	fw_batch_done(&b);
-	rule_put(&b, &drop, policy, NFPROTO_NETDEV);
-	rc = fw_batch_close(&b);
-	if (rc == 0 && b.len > sizeof(fw->egress_msg))
-		rc = -EMSGSIZE;
-	if (rc == 0) {
-		memcpy(fw->egress_msg, b.bytes, b.len);
-		fw->egress_len = (uint32_t)b.len;
-	}
-	fw_batch_fini(&b);
-	return rc;
+	rule_put(&b, &drop, policy, NFPROTO_NETDEV, NLM_F_APPEND);
+	return message_keep(&fw->cover, &b);
 }
 
 static void
@@ -264,17 +291,16 @@ blanks_fill(uint8_t *msg, size_t len, const char *blank, const char *text, size_
 static int
 egress_cover(struct firewall *fw, uint32_t ifindex, const char *ifname)
 {
-	uint8_t msg[sizeof(fw->egress_msg)];
+	struct firewall_message m = fw->cover;
 	char device[IFNAMSIZ] = "", chain[] = CHAIN_BLANK;
 
 	for (size_t i = sizeof(chain) - 2; ifindex > 0; i--, ifindex /= 10)
 		chain[i] = (char)('0' + ifindex % 10);
 	memcpy(device, ifname, strnlen(ifname, IFNAMSIZ - 1));
-	memcpy(msg, fw->egress_msg, fw->egress_len);
 	/* The name is padded with NULs: the kernel reads up to the first. */
-	blanks_fill(msg, fw->egress_len, DEVICE_BLANK, device, IFNAMSIZ - 1);
-	blanks_fill(msg, fw->egress_len, CHAIN_BLANK, chain, sizeof(chain) - 1);
-	return fw_batch_send(fw->nl, msg, fw->egress_len);
+	blanks_fill(m.bytes, m.len, DEVICE_BLANK, device, IFNAMSIZ - 1);
+	blanks_fill(m.bytes, m.len, CHAIN_BLANK, chain, sizeof(chain) - 1);
+	return fw_batch_send(fw->nl, m.bytes, m.len);
 }
 
 static int
@@ -344,6 +370,9 @@ firewall_init(struct firewall *fw, const struct firewall_policy *policy, const s
 	rc = policy_install(fw, policy, dnp, reterr);
 	if (rc != 0)
 		return rc;
+	rc = shut_prepare(fw, policy);
+	if (rc != 0)
+		return errbuf_set(reterr, rc, "out of memory for the packet policy");
 	fw->egress = egress_install(fw, policy) == 0;
 	/* What our own transactions said to the watcher is no news. */
 	return firewall_on_events(fw, reterr);
@@ -433,6 +462,12 @@ firewall_on_links(struct firewall *fw, struct errbuf *reterr)
 	if (n < 0 && errno == ENOBUFS && fw->egress)
 		return errbuf_set(reterr, -ENOBUFS, "too many link changes to cover every interface");
 	return 0;
+}
+
+void
+firewall_shut(struct firewall *fw)
+{
+	(void)fw_batch_send(fw->nl, fw->shut.bytes, fw->shut.len);
 }
 
 void

@@ -124,6 +124,7 @@ on_ready(struct privd *privd, const struct pollfd watch[WATCHES], int *ret)
 	*ret = EXIT_INTERNAL;
 	if ((watch[W_EVENTS].revents != 0 && firewall_on_events(&privd->firewall, &err) != 0) ||
 	    (watch[W_LINKS].revents != 0 && firewall_on_links(&privd->firewall, &err) != 0)) {
+		firewall_shut(&privd->firewall);
 		log_error("%s: nothing may be sent any more, ending", err.text);
 		return 1;
 	}

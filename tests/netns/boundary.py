@@ -92,13 +92,14 @@ class Net:
 class Pair:
     """privd with a stand-in for its worker, driven over the client's socket."""
 
-    def __init__(self, net, program, *args, client=True):
+    def __init__(self, net, program, *args, client=True, before=(), inherit=()):
         self.log = tempfile.TemporaryFile("w+")
         self.ours, theirs = socket.socketpair()
-        words = ["ip", "netns", "exec", net.near, PRIVD, "--foreground", "--workerd", program]
+        words = ["ip", "netns", "exec", net.near, *before, PRIVD, "--foreground", "--workerd", program]
         if client:
             words += ["--client-fd", str(theirs.fileno())]
-        self.proc = subprocess.Popen(words + list(args), pass_fds=[theirs.fileno()], stderr=self.log)
+        self.proc = subprocess.Popen(words + list(args), pass_fds=[theirs.fileno(), *inherit],
+                                     stderr=self.log)
         theirs.close()
         self.lines = self.ours.makefile("rwb", buffering=0)
 
@@ -137,12 +138,18 @@ class Pair:
 
 
 @contextlib.contextmanager
-def pair_of(net, program=HOSTILE, *args):
-    it = Pair(net, program, *args)
+def pair_of(net, program=HOSTILE, *args, **kw):
+    it = Pair(net, program, *args, **kw)
     try:
         yield it
     finally:
         it.close()
+
+
+def failing(call, how):
+    """strace makes one call of privd's fail, or claims that it was made."""
+    return ["strace", "-D", "-q", "-e", "signal=none", "-o", "/dev/null", "-e", "trace=" + call,
+            "-e", "inject=%s:%s" % (call, how)]
 
 
 @contextlib.contextmanager

@@ -59,6 +59,24 @@ def test_holds_have_a_limit_and_can_be_given_back(quiet):
         assert it.do("ask(RELEASE, 3, 17)")[0] == errno.ENOENT
 
 
+def test_a_port_reserved_twice_is_given_back_once(hostile):
+    for proto in (1, 2, 3):
+        assert hostile.do("ask(RESERVE, %d, 41300)" % proto)[0] == 0
+        assert hostile.do("ask(RESERVE, %d, 41300)" % proto)[0] == 0
+        assert hostile.do("ask(RELEASE, %d, 41300)" % proto)[0] == 0
+        assert hostile.do("ask(RELEASE, %d, 41300)" % proto)[0] == errno.ENOENT
+
+
+def test_a_reserved_port_queues_nothing(net, hostile):
+    assert hostile.do("ask(RESERVE, 2, 41400)")[0] == 0
+    far_send(net, build("ip4(%r, %r, 17, struct.pack('!HHHH', 53, 41400, 8, 0))" % (FAR4, NEAR4)))
+    net.drain()
+    held = [line.split() for line in run("ip", "netns", "exec", net.near, "cat", "/proc/net/udp6").stdout.splitlines()
+            if line.split()[1].endswith(":%04X" % 41400)]
+    assert [fields[4] for fields in held] == ["00000000:00000000"]
+    assert hostile.do("ask(RELEASE, 2, 41400)")[0] == 0
+
+
 # --- the channel ---
 
 MALFORMED = {
@@ -100,10 +118,26 @@ def test_asking_without_reading_ends_the_session(quiet):
                      "for _ in range(100000)])", 60) in (errno.EPIPE, errno.ECONNRESET)
 
 
-def test_quota_is_an_errno(quiet):
+QUOTAS = {"HELLO, 1": (4, 0), "RAW, 1": (16, 0), "RING": (2, 0), "ROUTE": (8, 0), "LISTENER, 0": (16, errno.ENOENT),
+          "CLIENT": (1, errno.ENOENT), "PORT, 2, 133": (64, errno.EACCES)}
+
+
+@pytest.mark.parametrize("what", QUOTAS)
+def test_quota_is_an_errno(quiet, what):
+    """What is refused counts too.  The one client is the stand-in's already."""
+    times, answer = QUOTAS[what]
     with pair_of(quiet) as it:
-        assert it.do("[ask(RING)[0] for _ in range(3)]") == [0, 0, errno.EDQUOT]
-        assert it.do("ask(HELLO, 1)")[0] == 0
+        got = it.do("[ask(%s)[0] for _ in range(%d)]" % (what, times + 1))
+        assert got == [answer] * times + [errno.EDQUOT]
+        assert it.do("ask(ECHO, 1)")[0] == 0
+
+
+def test_the_worker_inherits_its_channel_and_nothing_else(quiet):
+    with open("/etc/shadow") as secret:
+        with pair_of(quiet, inherit=[secret.fileno()]) as it:
+            assert it.do("[os.readlink('/proc/self/fd/%d' % n) for n in (0, 1)]") == ["/dev/null"] * 2
+            assert it.do("sorted(int(n) for n in os.listdir('/proc/self/fd'))") == [0, 1, 2, 3, 4, 5]
+            assert it.do("[lines.fileno() if 'lines' in globals() else 4, dict(os.environ).get('PATH')]") == [4, None]
 
 
 def test_descriptors_of_privd_stay_as_many(quiet):
@@ -246,6 +280,32 @@ def test_killed_privd_fails_closed_and_the_next_start_cleans(quiet):
             assert it.do("flood('raw4', ip4('192.0.2.77', %r), %r, 2000)" % (FAR4, FAR4), 60) == 0
         assert [p for p in quiet.drain() if p[12:16] == socket.inet_aton("192.0.2.77")] == []
     assert "vantage" not in quiet.table()
+
+
+def test_a_worker_that_does_not_end_keeps_its_policy(quiet):
+    with pair_of(quiet) as it:
+        it.do("take('raw4', RAW, 1)")
+        it.proc.send_signal(signal.SIGTERM)
+        assert it.wait() == 0
+        assert "the packet policy stays" in it.said()
+        assert it.do("send('raw4', ip4('192.0.2.77', %r), %r)" % (FAR4, FAR4)) == errno.EPERM
+    with pair_of(quiet) as after:
+        after.do("ask(HELLO, 1)")
+    assert "vantage" not in quiet.table()
+
+
+def test_a_firewall_that_takes_our_mark_away_is_found_out(quiet):
+    """The rules are there and judge nothing: only a try tells."""
+    table = "add table inet early; add chain inet early out { type filter hook output priority -400; }; " \
+            "add rule inet early out meta mark set 0"
+    run("ip", "netns", "exec", quiet.near, "nft", table)
+    try:
+        with pair_of(quiet) as it:
+            assert it.wait() == 78
+            assert "self-test: the kernel sent a packet that the policy forbids" in it.said()
+        assert "vantage" not in quiet.table()
+    finally:
+        run("ip", "netns", "exec", quiet.near, "nft", "delete table inet early")
 
 
 def test_a_second_privd_is_told_who_is_first(net, hostile):
