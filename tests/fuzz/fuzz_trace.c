@@ -97,9 +97,10 @@ task_owns_address(struct task *t, const struct addr *a)
 }
 
 const char *
-task_refusal(int err)
+task_refusal(int err, bool at_start)
 {
 	(void)err;
+	(void)at_start;
 	return "no";
 }
 

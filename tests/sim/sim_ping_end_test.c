@@ -174,7 +174,7 @@ a_foreign_source_needs_spoof(void **state)
 	assert_int_equal(ping_result(net)->stop_reason, PING_STOP_ERROR);
 	assert_int_equal(ping_result(net)->stop_data, EADDRNOTAVAIL);
 	assert_string_equal(ping_result(net)->rare->errmsg,
-	    "source address, without -O spoof: Cannot assign requested address");
+	    "-S: not an address of this host, and -O spoof is not given");
 	assert_int_equal(sim_sent(net), 0);
 	sim_free(net);
 	(void)state;

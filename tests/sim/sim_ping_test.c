@@ -262,7 +262,7 @@ a_first_port_that_another_program_has_is_an_error(void **state)
 
 	assert_int_equal(sim_sent(net), 0);
 	assert_int_equal(ping_result(net)->stop_reason, PING_STOP_ERROR);
-	assert_non_null(ping_result(net)->rare->errmsg);
+	assert_string_equal(ping_result(net)->rare->errmsg, "not started: the source port is in use");
 	sim_free(net);
 	(void)state;
 }

@@ -127,12 +127,23 @@ task_owns_address(struct task *t, const struct addr *a)
 }
 
 const char *
-task_refusal(int err)
+task_refusal(int err, bool at_start)
 {
+	static const struct {
+		int err;
+		bool at_start;
+		const char *why;
+	} known[] = {
+		{ EPERM, false, "forbidden by the host's policy, see vantage.conf(5)" },
+		{ EADDRINUSE, true, "the source port is in use" },
+		{ EACCES, true, "source ports below 1024 are the host's own" },
+	};
 	const char *why = strerrordesc_np(err);
 
-	if (err == EPERM)
-		return "forbidden by the host's policy, see vantage.conf(5)";
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (known[i].err == err && known[i].at_start == at_start)
+			return known[i].why;
+	}
 	return why != NULL ? why : "error";
 }
 

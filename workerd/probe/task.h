@@ -63,7 +63,8 @@ struct task_ops {
 
 	/* The last probe could not be sent: err is a positive errno (EPERM: the
 	 * policy refused it; ENETUNREACH, EMSGSIZE ...). Also called in place of
-	 * start: EADDRINUSE when its source port is another program's. */
+	 * start: EADDRINUSE when its source port is another program's, EACCES
+	 * when it is one of the host's own. */
 	void (*refused)(struct task *, int err, const struct instant *now);
 
 	/* A client wants it to end: finish at once with stop reason halted. May
@@ -144,8 +145,9 @@ struct route {
 /* 0, or a negative errno (-ENETUNREACH ...). via: first-hop router, or NULL. */
 int task_route(struct task *, const struct addr *dst, const struct addr *via, struct route *ret);
 bool task_owns_address(struct task *, const struct addr *); /* is it one of this host's? */
-/* Why a probe was refused, for people: err as refused() has it. */
-const char *task_refusal(int err);
+/* Why a probe was refused, or (in place of start) its source port: err as
+ * refused() has it, for people. */
+const char *task_refusal(int err, bool at_start);
 
 /* Defaults that the program decides (commands.md section 2). */
 uint16_t task_default_sport(const struct task *);   /* (pid & 0x7fff) + 0x8000 */

@@ -34,13 +34,13 @@ end(struct ping *p, enum ping_stop reason)
 }
 
 static void
-end_error(struct ping *p, int err, const char *what)
+end_error(struct ping *p, int err, const char *what, const char *why)
 {
 	struct ping_rare *rare = ping_record_rare(&p->rec);
 
 	p->rec.stop_data = (uint8_t)err;
 	if (rare != NULL && rare->errmsg == NULL &&
-	    asprintf(&rare->errmsg, "%s: %s", what, task_refusal(err)) < 0)
+	    asprintf(&rare->errmsg, "%s: %s", what, why) < 0)
 		rare->errmsg = NULL; /* the number alone, then */
 	end(p, PING_STOP_ERROR);
 }
@@ -187,24 +187,24 @@ start(struct task *t, const struct instant *now)
 		via = NULL;
 	rc = task_route(t, &p->rec.dst, via, &route);
 	if (rc != 0) {
-		end_error(p, -rc, "no route");
+		end_error(p, -rc, "no route", task_refusal(-rc, true));
 		return;
 	}
 	if (p->rec.src.family == ADDR_NONE)
 		p->rec.src = route.src;
 	else if ((p->rec.flags & PING_FLAG_SPOOF) == 0 && !task_owns_address(t, &p->rec.src)) {
-		end_error(p, EADDRNOTAVAIL, "source address, without -O spoof");
+		end_error(p, EADDRNOTAVAIL, "-S", "not an address of this host, and -O spoof is not given");
 		return;
 	}
 	rc = settle_port(p);
 	if (rc != 0) {
-		end_error(p, -rc, "no source port");
+		end_error(p, -rc, "not started", task_refusal(-rc, true));
 		return;
 	}
 	settle_tcp_numbers(p);
 	rc = ping_prepare(p, &route.src);
 	if (rc != 0) {
-		end_error(p, -rc, "payload");
+		end_error(p, -rc, "payload", task_refusal(-rc, true));
 		return;
 	}
 	p->due = true;
@@ -300,7 +300,7 @@ send_next(struct task *t, struct probe *pr, const struct instant *now)
 	tell_progress(p);
 	rc = add_probe(p, now);
 	if (rc != 0) {
-		end_error(p, -rc, "next probe");
+		end_error(p, -rc, "next probe", task_refusal(-rc, true));
 		return false;
 	}
 	p->due = false;
@@ -341,13 +341,16 @@ refused(struct task *t, int err, const struct instant *now)
 	struct ping *p = ping_of(t);
 	struct ping_record *rec = &p->rec;
 
-	if (rec->start == 0)
+	if (rec->start == 0) { /* in place of start */
 		rec->start = now->wall;
+		end_error(p, err, "not started", task_refusal(err, true));
+		return;
+	}
 	if (p->has_more && ping_more(p)->sending != NULL)
 		return; /* a too-big message, which was a favour */
 	if (rec->sent > 0)
 		rec->sent--;
-	end_error(p, err, "probe not sent");
+	end_error(p, err, "probe not sent", task_refusal(err, false));
 }
 
 static void

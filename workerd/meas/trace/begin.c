@@ -112,7 +112,7 @@ trace_begin(struct task *task, const struct instant *now)
 	}
 	rc = take_port(t);
 	if (rc != 0) {
-		trace_fail(t, rc, "the source port is in use", now);
+		trace_fail(t, rc, task_refusal(-rc, true), now);
 		return;
 	}
 	if (t->default_csum)

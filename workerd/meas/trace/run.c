@@ -256,7 +256,7 @@ op_refused(struct task *task, int err, const struct instant *now)
 
 	if (t->state == TR_NEW) { /* in place of start */
 		t->rec.start = now->wall;
-		trace_fail(t, -err, err == EADDRINUSE ? "the source port is in use" : task_refusal(err), now);
+		trace_fail(t, -err, task_refusal(err, true), now);
 	} else if (t->state == TR_PTR) {
 		trace_advance(t, now);
 	} else if (t->state == TR_PMTUD && err == EMSGSIZE) {
@@ -264,7 +264,7 @@ op_refused(struct task *task, int err, const struct instant *now)
 		pmtud_too_long(t, now);
 	} else if (t->state != TR_DONE) {
 		unsend(t);
-		trace_fail(t, -err, task_refusal(err), now);
+		trace_fail(t, -err, task_refusal(err, false), now);
 	}
 }
 
