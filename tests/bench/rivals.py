@@ -32,8 +32,8 @@ class Cgroup:
     puts them before all other work, on a machine that is shared. (Their own
     priority would not: the scheduler groups by session.)"""
 
-    def __init__(self):
-        name = f"{CGROUP_NAME}-{os.getpid()}"
+    def __init__(self, suffix=""):
+        name = f"{CGROUP_NAME}-{os.getpid()}{suffix}"
         unified, cpu = mounted("cgroup2"), mounted("cgroup", "cpu")
         if unified is None:
             raise RuntimeError("no cgroup2 mounted")
