@@ -17,17 +17,24 @@ ALL = OURS + ("debian",)
 PORT = {"tcp": 31337, "debian": 31338}
 NODE = "t"
 
-# AS112's prefix (RFC 7535): sc_bdrmap passes documentation addresses over.
-FOREIGN = "192.175.48.0/24"
-FOREIGN_HOST = "192.175.48.1"
+# sc_bdrmap passes documentation addresses over. So D has one of AS112's
+# (RFC 7534, RFC 7535), and R5 answers from another: a border for it to see.
+FAR, NEAR = "192.175.48.0/24", "192.31.196.0/24"
+FAR_HOST, NEAR_ROUTER = "192.175.48.1", "192.31.196.5"
 
-def routes(verb):
+
+def changes():
+    """To the lab, while this lasts: node, what is done, how it is undone."""
     for node, (forward, _) in net.ROUTES.items():
-        if forward:
-            yield node, "route %s %s %s" % (verb, FOREIGN, " ".join(
-                "nexthop via " + net.LINKS[link][3 + side] for link, side in forward))
-    yield "r5", "route %s %s via %s" % (verb, FOREIGN, net.DST[4])
-    yield "d", "addr %s %s/32 dev l8" % (verb, FOREIGN_HOST)
+        for prefix in (FAR, NEAR) if forward else ():
+            route = "%s %s" % (prefix, " ".join("nexthop via " + net.LINKS[link][3 + side]
+                                                for link, side in forward))
+            yield node, "route add " + route, "route del " + route
+    for node, what in (("r5", "route %%s %s via %s" % (FAR, net.DST[4])),
+                       ("r5", "addr %%s %s/32 dev l8" % NEAR_ROUTER), ("d", "addr %%s %s/32 dev l8" % FAR_HOST)):
+        yield node, what % "add", what % "del"
+    back = "route replace 192.0.2.0/24 via " + net.LINKS[7][3]
+    yield "r5", back + " src " + NEAR_ROUTER, back
 
 
 class Run:
@@ -96,9 +103,9 @@ class Servers:
 
     def __enter__(self):
         with contextlib.ExitStack() as undo:
-            for (node, add), (_, remove) in zip(routes("add"), routes("del")):
-                net.ip_batch([add], self.lab.name(node))
-                undo.callback(net.ip_batch, [remove], self.lab.name(node))
+            for node, do, back in changes():
+                net.ip_batch([do], self.lab.name(node))
+                undo.callback(net.ip_batch, [back], self.lab.name(node))
             undo.enter_context(self.pair)
             # Both take their default ports from their process id: with ids near to
             # each other one would take the other's replies.

@@ -28,6 +28,9 @@ def has_rotated_and_added(run):
 
 RADARGUN = (["sc_radargun", "-a", "in", "-o", "out.warts", "-t", "log", "-q", "3", "-r", "4", "-R", "10",
              "-P", "1000"], {"in": lines(D, SMALL, net.BLACKHOLE[4])})
+BDRMAP = (["sc_bdrmap", "-a", "ip2as", "-v", "vp", "-x", "ixp", "-o", "out.warts", "-l", "log"],
+          {"ip2as": "%s 64503\n%s 64500\n" % (debian.FAR.replace("/", " "), debian.NEAR.replace("/", " ")),
+           "vp": "64500\n", "ixp": ""})
 
 # name: where, arguments, input files, and when it is told to end
 RUNS = {
@@ -45,9 +48,8 @@ RUNS = {
                     {"in": lines(D6, net.ALIAS[6])}, None),
     "filterpolicy": (debian.ALL, ["sc_filterpolicy", "-a", "in", "-o", "out.warts", "-l", "log", "-T", "+http"],
                      {"in": lines("host %s %s" % (D, R5))}, None),
-    "bdrmap": (debian.ALL, ["sc_bdrmap", "-a", "ip2as", "-v", "vp", "-x", "ixp", "-o", "out.warts", "-l", "log"],
-               {"ip2as": "%s 64503\n192.0.2.0 24 64500\n" % debian.FOREIGN.replace("/", " "),
-                "vp": "64500\n", "ixp": ""}, None),
+    "bdrmap": (debian.ALL, [*BDRMAP[0], "-O", "noalias"], BDRMAP[1], None),
+    "bdrmap-alias": (debian.OURS, *BDRMAP, None),
     "erosprober": (debian.ALL, ["sc_erosprober", "-a", "in", "-o", "out", "-l", "log", "-I", "30", "-R", "10",
                                 "-x", "control", "-c", "ping -c 1"],
                    {"in": lines(*["198.18.0.%d" % i for i in range(1, 60)])}, has_rotated_and_added),
@@ -227,7 +229,7 @@ def test_sc_filterpolicy(runs, where):
     assert re.search(r"^%s\s*:\s+X" % re.escape(R5), mine, re.M)
 
 
-def test_sc_bdrmap(runs, where):
+def test_sc_bdrmap_without_aliases(runs, where):
     ours, theirs = same_as_debian(runs, "bdrmap", where)
     assert len(ours.records()) == 5
     for dump in ("routers", "traces"):
@@ -235,7 +237,16 @@ def test_sc_bdrmap(runs, where):
             ["sc_bdrmap", "-d", dump, "-a", r.path("ip2as"), "-v", r.path("vp"), "-x", r.path("ixp")],
             r.path("out.warts"))) for r in (ours, theirs))
         assert mine == other
-    assert " 6 %s <0,0> rtt 0 64503\n" % debian.FOREIGN_HOST in mine
+    assert " 5 %s <11,0> rtt 1 64500\n 6 %s <0,0> rtt 0 64503\n" % (
+        debian.NEAR_ROUTER, debian.FAR_HOST) in mine
+
+
+def test_sc_bdrmap_resolves_aliases_as_far_as_there_is_dealias(runs, where):
+    run = ended(runs, "bdrmap-alias", where, status=255)
+    assert run.read("stderr") == "got error\n"
+    assert " : dealias -m prefixscan " in run.log()[-2]
+    assert {r["method"] for r in run.records() if r["dst"] == debian.NEAR_ROUTER} == {
+        "icmp-echo", "tcp-ack-sport", "udp-dport"}
 
 
 def test_sc_tbitblind_is_told_that_there_is_no_tbit(runs):
