@@ -403,15 +403,18 @@ take(struct warts_reader *r, size_t n, bool keep, size_t *ret_got)
 	return 0;
 }
 
+/* Of what did not come whole. */
 static int
-describe(
-    struct warts_reader *r, int code, const struct warts_item *item, const char *what, struct errbuf *err)
+describe(struct warts_reader *r, int code, const char *what, struct errbuf *err)
 {
+	unsigned long long offset = (unsigned long long)r->offset;
+
 	if (code == -ENODATA)
-		return errbuf_set(err, -EBADMSG, "offset %llu: the file ends inside %s",
-		    (unsigned long long)r->offset, what);
-	return errbuf_set(err, code, "offset %llu: type %u of %u bytes: %s", (unsigned long long)r->offset,
-	    item->warts_type, item->len, strerror(-code));
+		return errbuf_set(err, -EBADMSG, "offset %llu: the file ends inside %s", offset, what);
+	if (code == -EBADMSG) /* what a decompressor says */
+		return errbuf_set(
+		    err, code, "offset %llu: the compressed data is damaged, or ends too early", offset);
+	return errbuf_set(err, code, "offset %llu: cannot read %s: %s", offset, what, strerror(-code));
 }
 
 /* 1: a header; 0: the end, cleanly; or an error. */
@@ -427,7 +430,7 @@ read_header(struct warts_reader *r, struct warts_item *item, struct errbuf *err)
 	if (code == -ENODATA && got == 0)
 		return 0;
 	if (code < 0)
-		return describe(r, code, item, "a record's header", err);
+		return describe(r, code, "a record's header", err);
 	rd_init(&rd, r->body.p, WARTS_HEADER);
 	if (rd_u16(&rd) != WARTS_MAGIC)
 		return errbuf_set(
@@ -457,7 +460,7 @@ read_item(struct warts_reader *r, struct warts_item *item, struct errbuf *err)
 		    (unsigned long long)r->offset, item->len, WARTS_RECORD_MAX);
 	code = take(r, item->len, known, &got);
 	if (code < 0)
-		return describe(r, code, item, "a record", err);
+		return describe(r, code, "a record", err);
 	item->kind = WARTS_ITEM_SKIPPED;
 	if (known)
 		code = read_body(r, item, &why);

@@ -455,6 +455,19 @@ def test_dump_of_standard_input_and_of_compressed_files(tmp_path):
         assert p.returncode == 0 and p.stdout == want
 
 
+def test_dump_says_what_cannot_be_read(tmp_path):
+    with open(os.path.join(GOLDEN, "ping-icmp.warts"), "rb") as f:
+        packed = gzip.compress(f.read())
+    cut = tmp_path / "cut.gz"
+    cut.write_bytes(packed[:-20])
+    p = subprocess.run([VANTAGE, "dump", cut], capture_output=True, text=True, timeout=20)
+    assert p.returncode == 65 and "cycle-start" in p.stdout
+    assert p.stderr.endswith(": the compressed data is damaged, or ends too early\n")
+    p = subprocess.run([VANTAGE, "dump", tmp_path], capture_output=True, text=True, timeout=20)
+    assert p.returncode == 65
+    assert p.stderr.endswith(": offset 0: cannot read a record's header: Is a directory\n")
+
+
 def test_dump_as_text():
     path = os.path.join(GOLDEN, "ping-icmp.warts")
     p = subprocess.run([VANTAGE, "dump", "--text", path], capture_output=True, timeout=20)
