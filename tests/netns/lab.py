@@ -159,18 +159,23 @@ def mac_of(link, side):
     return "02:00:00:00:%02x:%02x" % (link, side + 1)
 
 
+def enter_netns(name):
+    """The calling thread goes into the namespace `name`."""
+    fd = os.open(os.path.join(NETNS_DIR, name), os.O_RDONLY)
+    try:
+        if LIBC.setns(fd, CLONE_NEWNET) != 0:
+            raise OSError(ctypes.get_errno(), "setns " + name)
+    finally:
+        os.close(fd)
+
+
 def in_netns(name, func):
     """Call func in a thread that has entered the namespace `name`."""
     result = []
 
     def body():
         try:
-            fd = os.open(os.path.join(NETNS_DIR, name), os.O_RDONLY)
-            try:
-                if LIBC.setns(fd, CLONE_NEWNET) != 0:
-                    raise OSError(ctypes.get_errno(), "setns " + name)
-            finally:
-                os.close(fd)
+            enter_netns(name)
             result.append((func(), None))
         except BaseException as exc:  # handed to the caller, whatever it is
             result.append((None, exc))
