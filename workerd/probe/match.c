@@ -138,6 +138,12 @@ match_remove(struct match *m, struct claim_node *n)
 	}
 }
 
+void
+match_fetch(const struct match *m, const struct claim_node *n)
+{
+	__builtin_prefetch(&m->slot[tag_of_claim(m, &n->claim) & m->mask]);
+}
+
 struct task *
 match_find(const struct match *m, const struct addr *remote, uint8_t proto, uint16_t local_port,
     uint32_t remote_port)

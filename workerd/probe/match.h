@@ -27,6 +27,8 @@ struct task *match_conflict(const struct match *, const struct claim *);
 
 int match_add(struct match *, struct claim_node *); /* 0 or -ENOMEM */
 void match_remove(struct match *, struct claim_node *);
+/* Soon to be removed: the table is larger than the caches. */
+void match_fetch(const struct match *, const struct claim_node *);
 
 /* The task that a packet between these ends belongs to, or NULL. A remote port
  * of MATCH_ANY_PORT fits every claim: what is known of a later fragment. */

@@ -457,17 +457,27 @@ next_wake(const struct engine *e, bool more)
 	return slot < when ? slot : when;
 }
 
-/* Brings the task of a timer node near, line by line, before it is needed. */
-static void
-task_fetch(const struct wheel_node *n)
+static struct task *
+task_of(const struct wheel_node *n)
 {
-	const char *t;
+	return (struct task *)((char *)(uintptr_t)n - offsetof(struct task, timer));
+}
 
-	if (n == NULL)
+/* Many end together, long after they were last touched. Brings near, before it
+ * is needed: of the next one its place among the claims, for which its own memory
+ * has to be there; of the one behind that, its memory. */
+static void
+fetch_ahead(const struct engine *e)
+{
+	const struct wheel_node *n = e->wheel.due;
+	const char *bytes;
+
+	if (n == NULL || n->next == NULL)
 		return;
-	t = (const char *)n - offsetof(struct task, timer);
+	match_fetch(&e->match, &task_of(n)->first_claim);
+	bytes = (const char *)task_of(n->next);
 	for (size_t off = 0; off < sizeof(struct task) + 128; off += 64)
-		__builtin_prefetch(t + off);
+		__builtin_prefetch(bytes + off);
 }
 
 nsec_t
@@ -479,10 +489,9 @@ engine_run(struct engine *e, const struct instant *now)
 	e->now = *now;
 	wheel_advance(&e->wheel, now->mono);
 	while ((n = wheel_pop(&e->wheel)) != NULL) {
-		struct task *t = (struct task *)((char *)n - offsetof(struct task, timer));
+		struct task *t = task_of(n);
 
-		/* Many end together, long after they were last touched. */
-		task_fetch(e->wheel.due);
+		fetch_ahead(e);
 		t->ops->timeout(t, &e->now);
 		engine_settle(e, t);
 	}
