@@ -145,6 +145,23 @@ root_leave(const struct sandbox_config *cfg, const struct ids *ids, struct errbu
 	return 0;
 }
 
+/* A descriptor for each client and some more, where the shell that started us
+ * allows few. */
+#define FILES_WANTED 8192
+
+static int
+files_raise(void)
+{
+	struct rlimit lim;
+
+	if (getrlimit(RLIMIT_NOFILE, &lim) < 0)
+		return -errno;
+	if (lim.rlim_cur >= FILES_WANTED)
+		return 0;
+	lim.rlim_cur = lim.rlim_max < FILES_WANTED ? lim.rlim_max : FILES_WANTED;
+	return setrlimit(RLIMIT_NOFILE, &lim) < 0 ? -errno : 0;
+}
+
 static int
 limits_set(void)
 {
@@ -153,7 +170,7 @@ limits_set(void)
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || setrlimit(RLIMIT_CORE, &none) < 0 ||
 	    setrlimit(RLIMIT_NPROC, &none) < 0 || setrlimit(RLIMIT_MEMLOCK, &none) < 0)
 		return -errno;
-	return 0;
+	return files_raise();
 }
 
 /* What may be done below the data directory: no look at its names, no removal,

@@ -24,10 +24,12 @@ SWALLOWED = b"198.51.100.130"    # a router drops what goes there
 
 @pytest.fixture(scope="module")
 def service(lab):
-    """With the descriptors that its unit gives it."""
-    resource.setrlimit(resource.RLIMIT_NOFILE, (16384, max(16384, resource.getrlimit(resource.RLIMIT_NOFILE)[1])))
+    """As a shell starts it, with few descriptors until it asks for more."""
+    old = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, max(16384, old[1])))
     with Service(lab, conf="listen 127.0.0.1:%d\n" % PORT) as it, hostile.first_of_all(it.worker_pid()):
         yield it
+    resource.setrlimit(resource.RLIMIT_NOFILE, old)
 
 
 def settled(service, before):
