@@ -51,6 +51,19 @@ def test_spoofed_source_stays_here_when_not_allowed(af, pair_with, recorder_t):
     assert it.one("ping -c 1 -o 1 " + net.DST[af])["statistics"]["replies"] == 1
 
 
+@pytest.mark.parametrize("strange", ["0.0.0.0", "0.0.0.1", "224.0.0.5", "255.255.255.255", "::",
+                                     "::ffff:192.0.2.1", "fe80::1", "ff02::1"])
+def test_strange_target_spoils_nobodys_route(strange, pair_with, recorder_t):
+    """The kernel's answer for such an address holds for no other, although the
+    default route covers them all."""
+    it = pair_with("")
+    it.one("ping -c 1 -W 0.2 " + strange)
+    for af in (4, 6):
+        record = it.one("ping -c 1 -o 1 " + net.DST[af])
+        assert record["src"] == (net.LINKS[10][3] if af == 4 else net.v6_of(10, 0))
+        assert record["statistics"]["replies"] == 1
+
+
 def test_do_not_probe_file_of_the_host(af, pair_with, recorder_t, tmp_path):
     dnp = tmp_path / "dnp"
     dnp.write_text("# asked not to be probed\n203.0.113.0/26\n2001:db8:8::/64\n")

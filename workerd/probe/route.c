@@ -297,11 +297,16 @@ fib_order(const void *a, const void *b)
 	return addr_compare(&x->prefix, &y->prefix);
 }
 
-/* RFC 4291 section 2.4: not link-local, not a group. */
+/* What the kernel routes like its neighbours in the address space: 2000::/3 and
+ * fc00::/7; 1.0.0.0 to 223.255.255.255. For "no address", groups, broadcasts and
+ * their like it makes up an answer that holds for them alone: the loopback
+ * interface, a link-local source. */
 static bool
-is_global6(const struct addr *a)
+is_ordinary(const struct addr *a)
 {
-	return a->b[0] != 0xff && !(a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80);
+	if (a->family == ADDR_IP4)
+		return a->b[0] >= 1 && a->b[0] <= 223;
+	return (a->b[0] & 0xe0) == 0x20 || (a->b[0] & 0xfe) == 0xfc;
 }
 
 /*
@@ -314,10 +319,10 @@ answer_holds(struct routes *r, const struct fib *f, const struct addr *dst)
 {
 	const struct iface *out;
 
-	if (!f->plain || dst->family == ADDR_IP4)
-		return f->plain;
-	out = f->known ? iface_find(r, f->answer.ifindex) : NULL;
-	return is_global6(dst) && (out == NULL || out->global6 == 1);
+	if (!f->plain || !is_ordinary(dst))
+		return false;
+	out = f->known && dst->family == ADDR_IP6 ? iface_find(r, f->answer.ifindex) : NULL;
+	return out == NULL || out->global6 == 1;
 }
 
 static void
