@@ -71,6 +71,7 @@ REFUSED = {
     "icmp unreachable": ("ip4(%r, %r, 1, bytes([3, 1]) + bytes(26))" % (NEAR4, FAR4), FAR4),
     "icmp echo reply": ("ip4(%r, %r, 1, bytes(8))" % (NEAR4, FAR4), FAR4),
     "router advertisement": ("ip6(%r, %r, 58, bytes([134]) + bytes(15))" % (NEAR6, FAR6), FAR6),
+    "header of four words": ("ip4(%r, %r, first=0x44)" % (NEAR4, FAR4), FAR4),
     "version 6 in 4": ("ip4(%r, %r, first=0x65)" % (NEAR4, FAR4), FAR4),
     "version 4 in 6": ("ip6(%r, %r, first=0x40)" % (NEAR6, FAR6), FAR6),
     "multicast": ("ip4(%r, '224.0.0.1')" % NEAR4, FAR4),

@@ -4,6 +4,7 @@ import errno
 import os
 import pathlib
 import random
+import re
 import shutil
 import signal
 import socket
@@ -345,11 +346,14 @@ def test_a_flushed_ruleset_opens_nothing(quiet):
 # --- started by a service manager ---
 
 PEER = """
-import socket, struct, sys
+import socket, struct, subprocess, sys
 s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 s.connect(sys.argv[1])
 for line in sys.stdin:
     words = eval(line)
+    if words == ():
+        print(subprocess.Popen(["sleep", "60"], stdout=2, pass_fds=[s.fileno()]).pid, flush=True)
+        continue
     try:
         s.send(struct.pack("!%dI" % len(words), *words))
         data = s.recv(100)
@@ -368,6 +372,7 @@ class Peer:
                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self, *words):
+        """The answer; without a word: the process to which the channel was lent."""
         self.proc.stdin.write("%r\n" % (words,))
         self.proc.stdin.flush()
         line = self.proc.stdout.readline().strip()
@@ -411,6 +416,26 @@ def test_one_worker_after_the_other_and_nobody_else(activated):
     assert "refused a peer of uid" in said() and "refused a second worker" in said()
 
 
+def test_each_worker_has_its_own_quota(activated):
+    for _ in range(2):
+        peer = Peer(activated[1], "vantage")
+        assert [peer.ask(HELLO, 1)[1] for _ in range(5)] == [0, 0, 0, 0, errno.EDQUOT]
+        peer.close()
+
+
+def test_a_dead_workers_channel_in_other_hands_is_closed(activated):
+    first = Peer(activated[1], "vantage")
+    assert first.ask(RESERVE, 2, 41500) == [RESERVE, 0]
+    holder = first.ask()
+    first.close()
+    try:
+        second = Peer(activated[1], "vantage")
+        assert second.ask(RESERVE, 2, 41500) == [RESERVE, 0]
+        second.close()
+    finally:
+        os.kill(holder, signal.SIGKILL)
+
+
 def test_activated_privd_keeps_two_capabilities_of_three(activated):
     proc, path, _ = activated
     peer = Peer(path, "vantage")
@@ -419,6 +444,8 @@ def test_activated_privd_keeps_two_capabilities_of_three(activated):
     assert int(status["CapPrm"], 16) == int(status["CapEff"], 16) == (1 << 12 | 1 << 13)
     assert int(status["CapAmb"], 16) == int(status["CapInh"], 16) == 0
     assert status["Seccomp"] == "2" and "0" not in status["Uid"].split()
+    assert os.stat("/proc/%d/status" % proc.pid).st_uid == 0   # not dumpable
+    assert nothing_more(proc.pid)
     peer.close()
 
 
@@ -513,6 +540,12 @@ def status_of(pid):
     return dict(line.split(":\t", 1) for line in lines if ":\t" in line)
 
 
+def nothing_more(pid):
+    """Neither a core nor a new process."""
+    limits = pathlib.Path("/proc/%s/limits" % pid).read_text()
+    return all(re.search(r"^Max %s +0 +0 " % what, limits, re.M) for what in ("core file size", "processes"))
+
+
 def test_what_both_processes_have_left(quiet):
     with pair_of(quiet, INSIDE) as it:
         assert it.do("none") == 0
@@ -527,6 +560,7 @@ def test_what_both_processes_have_left(quiet):
             assert it_["NoNewPrivs"] == "1" and it_["Seccomp"] == "2" and it_["Groups"].split() == []
             assert "0" not in it_["Uid"].split()
         assert privd["Uid"] != worker["Uid"]
+        assert nothing_more(it.proc.pid) and nothing_more(children[0])
         root = "/proc/%s/root" % children[0]
         assert os.listdir(root) == []
         assert os.readlink("/proc/%s/ns/net" % children[0]) != os.readlink("/proc/%d/ns/net" % it.proc.pid)
