@@ -4,7 +4,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "common/strnum.h"
 
 /* One pass, a word of bytes at a time: lines come at a few hundred thousand a
  * second. A byte is printable ASCII when it is in 0x20..0x7e; each test sets
@@ -109,28 +108,32 @@ line_word_is(const char *a, const char *b)
 	return strcasecmp(a, b) == 0;
 }
 
-static const char *const reply_words[] = {
-	[REPLY_LINE_OK] = "OK",
-	[REPLY_LINE_ERR] = "ERR",
-	[REPLY_LINE_MORE] = "MORE",
-	[REPLY_LINE_DATA] = "DATA",
-	[REPLY_LINE_INFO] = "INFO",
-	[REPLY_LINE_EVENT] = "EVENT",
+static const struct {
+	const char *word;
+	size_t len;
+} reply_words[] = {
+	[REPLY_LINE_OK] = { "OK", 2 },
+	[REPLY_LINE_ERR] = { "ERR", 3 },
+	[REPLY_LINE_MORE] = { "MORE", 4 },
+	[REPLY_LINE_DATA] = { "DATA", 4 },
+	[REPLY_LINE_INFO] = { "INFO", 4 },
+	[REPLY_LINE_EVENT] = { "EVENT", 5 },
 };
 
 /* Digits at *p, up to the first other byte; advances. */
 static int
 take_u32(const char **p, uint32_t *ret)
 {
-	size_t n = strspn(*p, "0123456789");
-	char digits[11];
+	const char *digit = *p;
+	uint64_t v = 0;
 
-	if (n == 0 || n >= sizeof(digits))
+	for (; *digit >= '0' && *digit <= '9' && v <= UINT32_MAX; digit++)
+		v = v * 10 + (uint64_t)(*digit - '0');
+	if (digit == *p || v > UINT32_MAX)
 		return -EINVAL;
-	memcpy(digits, *p, n);
-	digits[n] = '\0';
-	*p += n;
-	return strnum_u32(digits, 0, UINT32_MAX, ret);
+	*p = digit;
+	*ret = (uint32_t)v;
+	return 0;
 }
 
 static int
@@ -178,7 +181,7 @@ reply_parse(const char *line, struct reply_line *ret)
 	int rc = 0;
 
 	for (i = 0; i < sizeof(reply_words) / sizeof(reply_words[0]); i++) {
-		if (strlen(reply_words[i]) == len && memcmp(reply_words[i], line, len) == 0)
+		if (reply_words[i].len == len && memcmp(reply_words[i].word, line, len) == 0)
 			break;
 	}
 	if (i == sizeof(reply_words) / sizeof(reply_words[0]))
