@@ -99,8 +99,9 @@ def attach(servers, where, argv, files):
     return run
 
 
-COMMANDS = lines("trace -w 1 -q 1 -s 47001 -d 33435 " + D, "trace -P icmp-paris -w 1 -q 1 -s 47002 -d 4660 " + D,
-                 "trace -w 1 -q 1 -s 47003 -d 33435 " + net.UNREACHABLE[4],
+COMMANDS = lines("trace -U 1 -w 1 -q 1 -s 47001 -d 33435 " + D,
+                 "trace -U 2 -P icmp-paris -w 1 -q 1 -s 47002 -d 4660 " + D,
+                 "trace -U 3 -w 1 -q 1 -s 47003 -d 33435 " + net.UNREACHABLE[4],
                  "ping -c 2 -i 0.1 -U 7 " + D2, "ping -c 1 -o 1 -P udp -d 33999 " + D)
 
 
@@ -289,8 +290,8 @@ def analysis(path):
 def test_readers_that_compare(files, where):
     ours, theirs = files[where].path("out.warts"), files["debian"].path("out.warts")
     assert analysis(ours) == analysis(theirs) and len(analysis(ours)) == 3
-    assert debian.read(["sc_tracediff"], ours, theirs) == ""
-    assert debian.read(["sc_tracediff", "-a"], ours, theirs).count("trace") > 0
+    assert debian.read(["sc_tracediff", "-m", "userid"], ours, theirs) == ""
+    assert debian.read(["sc_tracediff", "-a", "-m", "userid"], ours, theirs).count("traceroute") == 3
 
 
 def test_readers_that_write_warts(files, where):
