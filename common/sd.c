@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -103,10 +104,14 @@ sd_notify(const struct sd *sd, const char *text)
 }
 
 void
-sd_ping(const struct sd *sd)
+sd_ping(const struct sd *sd, const char *status)
 {
+	char text[256];
 	uint64_t times;
 
-	if (read(sd->watchdog, &times, sizeof(times)) == (ssize_t)sizeof(times))
-		(void)sd_notify(sd, "WATCHDOG=1");
+	if (read(sd->watchdog, &times, sizeof(times)) != (ssize_t)sizeof(times))
+		return;
+	(void)snprintf(text, sizeof(text), "WATCHDOG=1%s%s", status != NULL ? "\nSTATUS=" : "",
+	    status != NULL ? status : "");
+	(void)sd_notify(sd, text);
 }

@@ -29,7 +29,7 @@ int sd_open(struct sd *, struct errbuf *reterr);
 int sd_notify(const struct sd *, const char *text);
 
 /* We live: what a manager that watches wants to hear, from the loop that might
- * be stuck. */
-void sd_ping(const struct sd *);
+ * be stuck; and a line for people, or NULL. */
+void sd_ping(const struct sd *, const char *status);
 
 #endif

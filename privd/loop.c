@@ -138,7 +138,7 @@ on_ready(struct privd *privd, const struct pollfd watch[WATCHES], int *ret)
 	if (watch[W_ACCEPT].revents != 0)
 		session_accept(privd);
 	if (watch[W_WATCHDOG].revents != 0)
-		sd_ping(&privd->sd);
+		sd_ping(&privd->sd, NULL);
 	return watch[W_SIGNALS].revents != 0 ? on_signal(privd, ret) : 0;
 }
 

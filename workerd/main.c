@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -133,10 +134,13 @@ static void
 on_watchdog(uv_poll_t *h, int status, int events)
 {
 	const struct worker *w = h->data;
+	char text[128];
 
 	(void)status;
 	(void)events;
-	sd_ping(&w->sd);
+	(void)snprintf(text, sizeof(text), "%" PRIu32 " measurements under way, %" PRIu64 " packets sent so far",
+	    engine_running(w->loop.engine), engine_stats_get(w->loop.engine)->sent);
+	sd_ping(&w->sd, text);
 }
 
 static uint32_t

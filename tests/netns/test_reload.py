@@ -165,6 +165,12 @@ def test_the_rate_stays_below_what_the_kernel_lets_through(pair):
     assert status(pair)["pps"] == 500
 
 
+def test_the_same_at_a_start(lab):
+    with pair_module.Vantage(lab, node="t", conf="max-pps 500\npps 9000\n") as pair:
+        assert "pps 9000 is more than vantage-privd allows: 500 is what holds" in pair.log()
+        assert status(pair)["pps"] == 500
+
+
 def test_only_an_operator_reloads(pair):
     done = reload(pair, uid=ALICE)
     assert done.returncode == 77

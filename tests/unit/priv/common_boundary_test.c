@@ -305,13 +305,17 @@ a_watched_process_says_that_it_lives(void **state)
 	unsetenv("WATCHDOG_PID");
 	assert_int_equal(sd_open(&sd, NULL), 0);
 	/* Not before it is due. */
-	sd_ping(&sd);
+	sd_ping(&sd, NULL);
 	assert_int_equal(recv(fd, text, sizeof(text), 0), -1);
 	due.fd = sd.watchdog;
 	assert_int_equal(poll(&due, 1, 5000), 1);
-	sd_ping(&sd);
+	sd_ping(&sd, NULL);
 	assert_int_equal(recv(fd, text, sizeof(text), 0), 10);
 	assert_string_equal(text, "WATCHDOG=1");
+	assert_int_equal(poll(&due, 1, 5000), 1);
+	sd_ping(&sd, "well");
+	assert_int_equal(recv(fd, text, sizeof(text), 0), 22);
+	assert_string_equal(text, "WATCHDOG=1\nSTATUS=well");
 	(void)close(sd.notify);
 	(void)close(sd.watchdog);
 	setenv("WATCHDOG_USEC", "soon", 1);

@@ -52,7 +52,7 @@ for u in vantage vantage-privd; do
 	printf '[Service]\nWatchdogSec=1\n' > /etc/systemd/system/$u.service.d/test.conf
 done
 systemctl daemon-reload; systemctl restart vantage-privd.service vantage.service; ping
-sleep 3; restarts
+sleep 3; systemctl show -p StatusText vantage.service; restarts
 say stuck-worker
 w=$(pid_of vantage.service)
 kill -STOP $w; wait_pid vantage.service $w; ping; pids
@@ -129,6 +129,8 @@ def test_hangup_ends_neither(said):
 def test_who_is_well_is_left_alone(said):
     assert replies(said["watched"]) == [1], said["everything"]
     assert said["watched"].splitlines()[-1] == "0 0", said["everything"]
+    assert re.search(r"^StatusText=\d+ measurements under way, [1-9]\d* packets sent so far$",
+                     said["watched"], re.M), said["watched"]
 
 
 @pytest.mark.parametrize("section", ["stuck-worker", "stuck-privd"])
