@@ -8,6 +8,7 @@
 
 #define ROW_MAX 512
 #define SOURCE_COLS 30
+#define TROUBLE_MAX 3 /* output files that are told of */
 #define REVERSE "\033[7m"
 #define PLAIN "\033[m"
 
@@ -85,6 +86,20 @@ duration(uint64_t s, char buf[24])
 		    (unsigned)(s / 60 % 60));
 }
 
+/* Output files that cannot be written. */
+static void
+put_trouble(struct page *p, const char *json)
+{
+	char alias[VIEW_NAME_MAX], why[VIEW_NAME_MAX];
+	uint32_t shown = 0;
+
+	for (const char *o = json_first(json_member(json, "outfiles")); o != NULL && shown < TROUBLE_MAX; o = json_next(o)) {
+		put_row(p, false, "outfile %s: %s", json_text(json_member(o, "alias"), alias, sizeof(alias)),
+		    json_text(json_member(o, "trouble"), why, sizeof(why)));
+		shown++;
+	}
+}
+
 static void
 put_head(struct page *p, const char *json)
 {
@@ -104,6 +119,7 @@ put_head(struct page *p, const char *json)
 		    number(&n, 4, json_member(json, "drops"), "ring"));
 	else
 		put_row(p, false, "(your own slice and sources; operators see all)");
+	put_trouble(p, json);
 	put_row(p, false, "%s", "");
 }
 

@@ -1,10 +1,13 @@
 """Managed sources and output files: the real pair with a data directory."""
+import gzip
 import os
 import pwd
+import random
 import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 import time
@@ -74,6 +77,14 @@ class Service(pair_module.Vantage):
         done = subprocess.run(["sc_wartsdump", self.path(name)], capture_output=True, text=True)
         assert done.returncode == 0, done
         return done.stdout
+
+    def read(self, name):
+        """The same of one that may be compressed."""
+        if not name.endswith(".gz"):
+            return self.dump(name)
+        with gzip.open(self.path(name)) as packed, open(self.path(".plain"), "wb") as plain:
+            plain.write(packed.read())
+        return self.dump(".plain")
 
 
 @pytest.fixture
@@ -251,26 +262,86 @@ def test_flush_finishes_what_runs_and_keeps_the_place(service):
     ctl.close()
 
 
-def test_rotation_splits_and_loses_nothing(service):
+@pytest.mark.parametrize("suffix", ["warts", "warts.gz"])
+def test_rotation_splits_and_loses_nothing(service, suffix):
     todo = addresses(6000)
     service.put("l", todo)
     ctl = service.control()
-    ctl.say("set pps 3000")
+    ctl.say("set pps 2000")
     for name in ("o", "spare"):
-        assert ctl.say("outfile open name %s file %s.0 mode truncate" % (name, name)) == "OK"
+        assert ctl.say("outfile open name %s file %s.0.%s mode truncate" % (name, name, suffix)) == "OK"
     assert ctl.say('source add name s command "ping -c 1 -W 1" file l outfile o') == "OK source added"
-    files, turn = ["o.0", "spare.0"], 0
+    files, turn = ["o.0." + suffix, "spare.0." + suffix], 0
     while ctl.say("source list") != "OK":
-        time.sleep(0.2)
         turn += 1
         assert ctl.say("outfile swap o spare") == "OK"
         assert ctl.say("outfile close spare") == "OK"
-        assert ctl.say("outfile open name spare file spare.%d mode truncate" % turn) == "OK"
-        files.append("spare.%d" % turn)
+        # At first without a pause, then so that there is something in them.
+        time.sleep(0.02 if turn > 300 else 0)
+        files.append("spare.%d.%s" % (turn, suffix))
+        assert ctl.say("outfile open name spare file %s mode truncate" % files[-1]) == "OK"
     for name in ("o", "spare"):
         assert ctl.say("outfile close " + name) == "OK"
-    assert turn > 3
-    assert sorted(t for f in files for t in targets(service.dump(f))) == sorted(todo)
+    assert turn > 330
+    found = [targets(service.read(f)) for f in files]
+    assert sum(1 for f in found if len(f) > 0) > 20
+    assert sorted(t for f in found for t in f) == sorted(todo)
+    ctl.close()
+
+
+@pytest.mark.parametrize("suffix", ["warts", "warts.gz"])
+def test_killed_twenty_times_all_is_measured_once(lab, suffix):
+    """At moments that nobody chose; each start mends what the last left."""
+    todo = addresses(9000)
+    with Service(lab, conf="pps 1500\n") as it:
+        it.put("l", todo)
+        ctl = it.control()
+        assert ctl.say("outfile open name o file o.%s mode truncate" % suffix) == "OK"
+        assert ctl.say('source add name s command "ping -c 1 -W 1" file l outfile o') == "OK source added"
+        for _ in range(20):
+            ctl.close()
+            time.sleep(random.uniform(0.05, 0.8))
+            os.kill(it.worker_pid(), signal.SIGKILL)
+            it.privd.wait(10)
+            it.start()
+            ctl = it.control()
+            found = targets(it.read("o." + suffix))
+            assert len(set(found)) == len(found)
+        wait_for(lambda: ctl.say("source list") == "OK", 60)
+        assert ctl.say("outfile close o") == "OK"
+        assert sorted(targets(it.read("o." + suffix))) == sorted(todo)
+        ctl.close()
+
+
+def test_a_long_file_is_appended_to_while_others_measure(service):
+    """Nobody waits for it to be looked through."""
+    ctl = service.control()
+    service.put("l", addresses(300))
+    ctl.say("set pps 5000")
+    assert ctl.say("outfile open name o file o.warts mode truncate") == "OK"
+    assert ctl.say('source add name s command "ping -c 1 -W 1" file l outfile o') == "OK source added"
+    wait_for(lambda: ctl.say("source list") == "OK")
+    assert ctl.say("outfile close o") == "OK"
+    # Two hundred megabytes of a kind of record that nobody reads.
+    with open(service.path("o.warts"), "ab") as out:
+        for _ in range(200):
+            out.write(struct.pack(">HHI", 0x1205, 99, 1 << 20))
+            out.truncate(out.tell() + (1 << 20))
+            out.seek(0, os.SEEK_END)
+        out.write(b"\x12\x05\x00")
+    whole = os.path.getsize(service.path("o.warts")) - 3
+    took = time.monotonic()
+    assert ctl.say("outfile open name o file o.warts mode append") == "OK"
+    took = time.monotonic() - took
+    assert took < 0.5
+    assert ctl.say("outfile list") == "INFO 'o' file 'o.warts' refcnt 1 trouble 'it is being looked through'\nOK"
+    assert ctl.say('source add name s command "ping -c 1 -W 1" file l outfile o') == "OK source added"
+    wait_for(lambda: ctl.say("source list") == "OK", 60)
+    assert ctl.say("outfile close o") == "OK"
+    assert os.path.getsize(service.path("o.warts")) > whole
+    done = subprocess.run([pair_module.program("vantage"), "dump", service.path("o.warts")],
+                          capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout.count('"type":"ping"') == 600
     ctl.close()
 
 
@@ -291,10 +362,17 @@ def test_a_full_disk_holds_results_until_there_is_room(lab):
             assert ctl.say('source add name s command "ping -c 1 -W 1" file l outfile o') == "OK source added"
             wait_for(lambda: "results wait" in it.log() or "records wait" in it.log())
             assert "name 's'" in ctl.say("source list")
+            wait_for(lambda: "No space left on device" in ctl.say("outfile list"))
+            assert re.match(r"INFO 'o' file 'o.warts' refcnt 2 trouble '\d+ bytes wait: ", ctl.say("outfile list"))
+            assert "outfile o: " in it.cli(["status"], uid=0).stdout
+            assert len(targets(it.dump("o.warts"))) > 1000     # what is there is whole
+            shown = it.cli(["ping", "-c", "1", net.DST[4]])
+            assert shown.returncode == 0 and "1 packets received" in shown.stdout
             subprocess.run(["mount", "-o", "remount,size=16m", it.data], check=True)
             wait_for(lambda: ctl.say("source list") == "OK")
             assert ctl.say("outfile close o") == "OK"
             assert sorted(targets(it.dump("o.warts"))) == sorted(todo)
+            assert ctl.say("outfile list") == "OK"
             ctl.close()
             it.stop()
         finally:

@@ -117,6 +117,27 @@ put_sources(struct session *s, nsec_t now)
 	buf_printf(&s->out, "],\"sources_total\":%u", count);
 }
 
+/* Those alone with which something is wrong. */
+static void
+put_outfiles(struct session *s)
+{
+	uint32_t count = 0;
+
+	buf_text(&s->out, ",\"outfiles\":[");
+	for (const struct outfile *o = s->env->files.first; o != NULL; o = o->next) {
+		struct errbuf why = { "" };
+
+		if (!outfile_trouble(o, &why))
+			continue;
+		buf_text(&s->out, count++ > 0 ? ",{\"alias\":" : "{\"alias\":");
+		put_text(&s->out, o->alias);
+		buf_text(&s->out, ",\"trouble\":");
+		put_text(&s->out, why.text);
+		buf_u8(&s->out, '}');
+	}
+	buf_u8(&s->out, ']');
+}
+
 /* What all do together is the operators' to know. */
 static void
 put_engine(struct session *s)
@@ -145,8 +166,10 @@ cmd_status(struct session *s, char *rest)
 	buf_printf(&s->out, ",\"uptime\":%" PRId64 ",\"operator\":%s,\"pps\":%u,\"window\":%u",
 	    (int64_t)((now - s->env->started) / NSEC_PER_SEC), session_operator(s) ? "true" : "false", cfg->pps,
 	    cfg->window);
-	if (session_operator(s))
+	if (session_operator(s)) {
 		put_engine(s);
+		put_outfiles(s);
+	}
 	put_slices(s, now);
 	put_sources(s, now);
 	buf_text(&s->out, "}\n");

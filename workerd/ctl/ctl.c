@@ -74,11 +74,14 @@ on_tick(uv_timer_t *h)
 	shutdown_step(ctl);
 }
 
+/* Never 0: libuv would call a timer that its own callback sets so again, before
+ * anything else. */
 static void
 want_tick(struct session_env *env, uint32_t ms)
 {
 	struct ctl *ctl = (struct ctl *)((char *)env - offsetof(struct ctl, env));
 
+	ms = ms == 0 ? 1 : ms;
 	if (!uv_is_active((uv_handle_t *)&ctl->tick) || uv_timer_get_due_in(&ctl->tick) > ms)
 		(void)uv_timer_start(&ctl->tick, on_tick, ms, 0);
 }
