@@ -108,16 +108,17 @@ output(struct conn *c)
 	c->blocked = false;
 }
 
-/* Its part of what its user's connections hold, and all. */
+/* Its part of what its user's connections hold, and all: the memory, of which
+ * some is free or has been sent. */
 static void
 account(struct conn *c)
 {
 	struct session *s = &c->session;
-	size_t now = s->cut ? 0 : session_unsent(s);
+	size_t now = s->cut ? 0 : s->out.cap;
 
-	c->ctl->unsent += now - c->unsent;
-	s->peer->unsent += now - c->unsent;
-	c->unsent = now;
+	c->ctl->out_held += now - c->out_held;
+	s->peer->out_held += now - c->out_held;
+	c->out_held = now;
 }
 
 /* What all hold has a bound of its own. */
@@ -128,7 +129,7 @@ relieve(struct ctl *ctl)
 	struct conn *fullest = NULL;
 
 	for (struct conn *c = ctl->conns; c != NULL; c = c->next) {
-		if (c->session.peer == most && (fullest == NULL || c->unsent > fullest->unsent))
+		if (c->session.peer == most && (fullest == NULL || c->out_held > fullest->out_held))
 			fullest = c;
 	}
 	session_cut(&fullest->session, "too much output waits in all connections");
@@ -183,6 +184,7 @@ close_socket(struct conn *c)
 	free(c->kept);
 	c->kept = NULL;
 	c->kept_len = 0;
+	session_mute(&c->session);
 }
 
 static void
@@ -300,7 +302,7 @@ conn_attend(struct conn *c)
 	if (!s->cut && !c->blocked)
 		output(c);
 	account(c);
-	while (c->ctl->unsent > c->ctl->env.out_total)
+	while (c->ctl->out_held > c->ctl->env.out_total)
 		relieve(c->ctl);
 	if (c->blocked && leaves(c))
 		ctl_watch_drain(c->ctl);

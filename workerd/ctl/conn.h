@@ -20,7 +20,7 @@ struct conn {
 	struct conn *turn_next;
 	char *kept; /* received and not yet used; NULL: nothing */
 	size_t kept_len;
-	size_t unsent; /* its part of ctl.unsent */
+	size_t out_held; /* its part of ctl.out_held */
 	int fd; /* -1: closed */
 	int events; /* what poll waits for */
 	nsec_t moved; /* mono: when output last left before it was blocked */

@@ -34,7 +34,7 @@ struct ctl {
 	uv_timer_t drain;    /* some connection's last output does not leave */
 	uint32_t drain_ms;   /* CTL_DRAIN_MS; tests wait less, here and below */
 	uint32_t drain_attached_ms;
-	size_t unsent; /* output that waits, in all connections */
+	size_t out_held; /* memory for output, of all connections */
 	uint32_t conn_count;
 	uint32_t handles; /* not yet closed */
 	uint32_t privates; /* connections given to us so far */

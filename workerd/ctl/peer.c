@@ -56,7 +56,7 @@ peers_fullest(const struct peers *all)
 	struct peer *most = all->first;
 
 	for (struct peer *p = all->first; p != NULL; p = p->next) {
-		if (p->unsent > most->unsent)
+		if (p->out_held > most->out_held)
 			most = p;
 	}
 	return most;

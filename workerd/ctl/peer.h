@@ -20,7 +20,7 @@ struct peer {
 	uid_t uid;
 	uint32_t sessions;
 	uint32_t tasks;	  /* accepted and not yet ended */
-	size_t unsent;	  /* output that waits */
+	size_t out_held;	  /* memory for output */
 	uint32_t waiting; /* connections that wait for their turn, first to last */
 	struct conn *first;
 	struct conn *last;
@@ -36,7 +36,7 @@ void peers_init(struct peers *);
 /* One session more. Without memory for a user of its own it is the unknown's. */
 struct peer *peers_join(struct peers *, uid_t);
 void peers_leave(struct peers *, struct peer *);
-/* Who has most output that waits. */
+/* Who holds most output. */
 struct peer *peers_fullest(const struct peers *);
 
 /* Whose turn it is: users in a circle, each for one of its connections. */

@@ -323,17 +323,23 @@ session_eof(struct session *s)
 }
 
 void
+session_mute(struct session *s)
+{
+	buf_fini(&s->out);
+	buf_init(&s->out, CTL_OUT_MAX);
+	s->sent = 0;
+}
+
+void
 session_sent(struct session *s, size_t n)
 {
 	s->sent += n;
 	if (s->sent == s->out.len) {
 		s->sent = 0;
-		if (s->out.cap > CTL_OUT_KEEP) {
-			buf_fini(&s->out);
-			buf_init(&s->out, CTL_OUT_MAX);
-		} else {
+		if (s->out.cap > CTL_OUT_KEEP)
+			session_mute(s);
+		else
 			buf_reset(&s->out);
-		}
 	} else if (s->sent >= CTL_OUT_MARK && s->sent >= s->out.len / 2) {
 		buf_consume(&s->out, s->sent);
 		s->sent = 0;

@@ -109,6 +109,9 @@ void session_eof(struct session *);
 /* n bytes of the unsent output have left. */
 void session_sent(struct session *, size_t n);
 
+/* Nothing more will leave: its output goes before its tasks do. */
+void session_mute(struct session *);
+
 static inline size_t
 session_unsent(const struct session *s)
 {

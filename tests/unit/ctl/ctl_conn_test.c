@@ -495,7 +495,7 @@ output_of_all_connections_has_a_bound(void **state)
 	for (int i = 0; i < 50; i++)
 		room_spin(r);
 	assert_in_range(r->clients_done, 1, 3);
-	assert_true(r->ctl->unsent <= r->ctl->env.out_total);
+	assert_true(r->ctl->out_held <= r->ctl->env.out_total);
 	say(reader, "get pid\n");
 	assert_string_equal(hear(r, reader, NULL), "OK pid 4711\n");
 	for (int i = 0; i < 4; i++)

@@ -268,7 +268,7 @@ many_small_outputs_have_a_bound_too(void **state)
 	r->ctl->env.out_total = 2 * 1024 * 1024;
 	for (int i = 0; i < 16; i++) {
 		fds[i] = connect_silent(r, getuid(), 200 * 1024);
-		assert_true(r->ctl->unsent <= r->ctl->env.out_total);
+		assert_true(r->ctl->out_held <= r->ctl->env.out_total);
 	}
 	assert_in_range(r->clients_done, 1, 15);
 	say(reader, "get pid\n");
@@ -294,7 +294,7 @@ who_fills_the_room_for_output_gives_it_up(void **state)
 	for (int i = 0; i < 8; i++)
 		greedy[i] = connect_silent(r, NOBODY, 120 * 1024);
 	modest = connect_silent(r, NOBODY - 1, 400 * 1024);
-	assert_true(r->ctl->unsent <= r->ctl->env.out_total);
+	assert_true(r->ctl->out_held <= r->ctl->env.out_total);
 	for (a = hear(r, modest, &end), have = 0; *a != '\0'; a = hear(r, modest, &end)) {
 		have += strlen(a);
 		room_spin(r);

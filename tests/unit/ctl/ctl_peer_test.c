@@ -73,11 +73,11 @@ the_fullest_is_who_holds_most(void **state)
 	peers_init(&all);
 	a = peers_join(&all, 1000);
 	b = peers_join(&all, 1001);
-	all.unknown.unsent = 2;
+	all.unknown.out_held = 2;
 	assert_ptr_equal(peers_fullest(&all), &all.unknown);
-	a->unsent = 3;
+	a->out_held = 3;
 	assert_ptr_equal(peers_fullest(&all), a);
-	b->unsent = 4;
+	b->out_held = 4;
 	assert_ptr_equal(peers_fullest(&all), b);
 	peers_leave(&all, a);
 	peers_leave(&all, b);
