@@ -4,7 +4,6 @@
 #include <string.h>
 #include <strings.h>
 
-
 /* One pass, a word of bytes at a time: lines come at a few hundred thousand a
  * second. A byte is printable ASCII when it is in 0x20..0x7e; each test sets
  * the top bit of a byte that is not (0x7f only by the third). */
