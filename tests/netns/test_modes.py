@@ -356,3 +356,67 @@ def test_a_killed_worker_leaves_whole_records(serving, how):
         assert len(found) > 100 and len(set(found)) == len(found), err
         for name in os.listdir(serving.data):
             os.unlink(os.path.join(serving.data, name))
+
+
+def test_what_a_killed_worker_left_of_a_record_is_cut_off(serving):
+    for how, half in (("warts", b"\x12\x05\x00"), ("json", b'{"type":"pi'), ("warts.gz", b"\x1f\x8b\x08\x00\x00")):
+        ctl = serving.start(["-o", "out", "-O", how])
+        serving.measure(ctl, [net.DST[4], net.ALIAS[4]])
+        ctl.close()
+        time.sleep(0.2)
+        worker, whole = serving.worker(), os.path.getsize(serving.out)
+        os.kill(worker, signal.SIGSTOP)
+        with open(serving.out, "ab") as out:
+            out.write(half)
+        os.kill(worker, signal.SIGKILL)
+        err = serving.child.communicate(timeout=15)[1].decode()
+        assert "out: %d bytes behind the last whole record were cut" % len(half) in err
+        assert os.path.getsize(serving.out) == whole > 0
+
+
+def test_a_killed_starter_takes_nothing_along(serving):
+    ctl = serving.start(["-o", "out.json"])
+    serving.list(addresses(3000))
+    assert ctl.say('source add name s command "ping -c 1 -W 1" file l') == "OK source added"
+    worker = serving.worker()
+    serving.child.kill()
+    serving.child.wait()
+    wait_for(lambda: ctl.say("source list") == "OK")
+    ctl.stream.write(b"shutdown now\n")
+    ctl.read()
+    assert gone(worker)
+    with open(serving.path("out.json")) as text:
+        assert destinations(map(json.loads, text)) == sorted(addresses(3000))
+
+
+def test_a_full_disk_of_the_default_output_is_its_own(serving):
+    todo, disk = addresses(4000), serving.path("disk")
+    os.mkdir(disk)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "none", disk], check=True)
+    try:
+        ctl = serving.start(["-o", "disk/out.json"])
+        assert ctl.say("outfile open name a file a.warts mode truncate") == "OK"
+        serving.list(todo)
+        assert ctl.say('source add name s command "ping -c 1 -W 1" file l') == "OK source added"
+        wait_for(lambda: "No space left on device" in ctl.say("outfile list"))
+        with open(os.path.join(disk, "out.json")) as text:
+            assert len(destinations(map(json.loads, text))) > 100
+        assert ctl.say('source add name t command "ping -c 1" file l2 outfile a') == "ERR could not alloc source"
+        assert ctl.say("get error") == "OK error l2: No such file or directory"
+        with open(os.path.join(serving.data, "l2"), "w") as out:
+            out.write(net.DST[4] + "\n")
+        os.chmod(os.path.join(serving.data, "l2"), 0o644)
+        assert ctl.say('source add name t command "ping -c 1" file l2 outfile a') == "OK source added"
+        wait_for(lambda: "'t'" not in ctl.say("source list"))
+        assert ctl.say("outfile close a") == "OK"
+        assert destinations(read_warts(os.path.join(serving.data, "a.warts"))) == [net.DST[4]]
+        subprocess.run(["mount", "-o", "remount,size=32m", disk], check=True)
+        wait_for(lambda: ctl.say("source list") == "OK")
+        time.sleep(0.2)
+        assert ctl.say("outfile list") == "INFO 'disk/out.json' file 'disk/out.json' refcnt 1\nOK"
+        ctl.close()
+        assert serving.end()[0] == 0
+        with open(os.path.join(disk, "out.json")) as text:
+            assert destinations(map(json.loads, text)) == sorted(todo)
+    finally:
+        subprocess.run(["umount", "-l", disk], check=True)
