@@ -41,8 +41,8 @@
 #define CTL_OUT_MARK (512 * 1024)
 #define CTL_OUT_MAX (32 * 1024 * 1024)
 
-/* Output waiting in all connections together; beyond it the user who holds most
- * loses the connection that holds most of it. */
+/* Memory for output in all connections together; beyond it the user who holds
+ * most loses the connection that holds most of it. */
 #define CTL_OUT_TOTAL (128 * 1024 * 1024)
 
 /* How long a connection that is about to close, or whose client will send
@@ -78,9 +78,9 @@
 #define OUTFILE_WAIT_MARK (1024 * 1024)
 #define OUTFILE_WAIT_MAX (64 * 1024 * 1024)
 
-/* The longest file that "outfile open" looks through to append to it: other
- * clients wait meanwhile. */
-#define OUTFILE_SCAN_MAX (64 * 1024 * 1024)
+/* What is read at once, of what a file holds, when it is looked through to append
+ * to it: probes and clients wait meanwhile. */
+#define OUTFILE_LOOK_BYTES (512 * 1024)
 
 /* Sources that "status" tells of, and the bytes of a name that it shows. */
 #define STATUS_SOURCES_MAX 256
