@@ -137,6 +137,11 @@ static const struct bad bad_lines[] = {
 	{ "dump -O cmdfile x", "-O: dump has json and text alone" },
 	{ "dump -x", "unknown option -x" },
 	{ "ping 192.0.2.1 --nope", "unknown option --nope" },
+	{ "check-config --socket /x", "--socket: check-config has no such option: it asks no service" },
+	{ "check-config -p 5", "-p: check-config has no such option" },
+	{ "check-config a b", "'b' is left over behind check-config" },
+	{ "reload --json", "--json: reload has no such option" },
+	{ "reload a b", "'b' is left over behind reload" },
 };
 
 static void
