@@ -8,11 +8,10 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "common/log.h"
-
-enum { EXIT_OK = 0, EXIT_GONE = 69, EXIT_INTERNAL = 70 };
 
 /* How long the worker may take to end once its channel is closed. */
 #define LAST_WAIT_MS 2000
@@ -50,7 +49,7 @@ worker_exit_code(const struct privd *privd)
 	}
 	log_error("the worker was ended by signal %d%s", WTERMSIG(status),
 	    WTERMSIG(status) == SIGSYS ? " (its sandbox: a forbidden system call)" : "");
-	return WTERMSIG(status) == SIGSYS ? EXIT_INTERNAL : EXIT_GONE;
+	return WTERMSIG(status) == SIGSYS ? EX_SOFTWARE : EX_UNAVAILABLE;
 }
 
 static void
@@ -106,7 +105,7 @@ on_signal(struct privd *privd, int *ret)
 		return 0;
 	}
 	if (si.ssi_signo != SIGCHLD) {
-		*ret = EXIT_OK;
+		*ret = EX_OK;
 		return 1;
 	}
 	*ret = worker_exit_code(privd);
@@ -121,7 +120,7 @@ on_ready(struct privd *privd, const struct pollfd watch[WATCHES], int *ret)
 {
 	struct errbuf err = { "" };
 
-	*ret = EXIT_INTERNAL;
+	*ret = EX_SOFTWARE;
 	if ((watch[W_EVENTS].revents != 0 && firewall_on_events(&privd->firewall, &err) != 0) ||
 	    (watch[W_LINKS].revents != 0 && firewall_on_links(&privd->firewall, &err) != 0)) {
 		firewall_shut(&privd->firewall);
@@ -159,7 +158,7 @@ worker_is_gone(const struct privd *privd)
 int
 privd_loop(struct privd *privd)
 {
-	int code = EXIT_OK, stop = 0;
+	int code = EX_OK, stop = 0;
 
 	while (stop == 0) {
 		struct pollfd watch[WATCHES] = { [W_SIGNALS] = { privd->signals, POLLIN, 0 },
@@ -175,7 +174,7 @@ privd_loop(struct privd *privd)
 			if (errno == EINTR)
 				continue;
 			log_error("poll: %s", strerror(errno));
-			code = EXIT_INTERNAL;
+			code = EX_SOFTWARE;
 			break;
 		}
 		stop = on_ready(privd, watch, &code);

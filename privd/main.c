@@ -7,6 +7,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "common/log.h"
@@ -15,15 +16,6 @@
 #include "common/strnum.h"
 #include "privd/privd.h"
 #include "vantage-paths.h"
-
-enum {
-	EXIT_USAGE = 64,
-	EXIT_GONE = 69,
-	EXIT_INTERNAL = 70,
-	EXIT_CREATE = 73,
-	EXIT_PERMISSION = 77,
-	EXIT_CONFIG = 78
-};
 
 static const char usage[] =
     "usage: vantage-privd [-fd] [-c FILE] [-U PATH]... [-P [IP:]PORT]... [--workerd PATH] [--data DIR]\n"
@@ -113,12 +105,12 @@ args_one(struct args *args, int option)
 		return 0;
 	case OPT_OUTPUT:
 		args->output = optarg;
-		return fcntl(PP_OUTPUT_FD, F_SETFD, FD_CLOEXEC) == 0 ? 0 : 1 + EXIT_USAGE;
+		return fcntl(PP_OUTPUT_FD, F_SETFD, FD_CLOEXEC) == 0 ? 0 : 1 + EX_USAGE;
 	case OPT_CLIENT_FD:
 		if (strnum_u32(optarg, 3, 65535, &fd) != 0 || fcntl((int)fd, F_SETFD, FD_CLOEXEC) < 0) {
 			fprintf(stderr, "vantage-privd: --client-fd '%s' is no open descriptor from 3 on\n",
 			    optarg);
-			return 1 + EXIT_USAGE;
+			return 1 + EX_USAGE;
 		}
 		args->client = (int)fd;
 		return 0;
@@ -129,7 +121,7 @@ args_one(struct args *args, int option)
 		printf("vantage-privd %s\n", VANTAGE_VERSION);
 		return 1;
 	default:
-		return args_word(args, option) == 0 ? 0 : 1 + EXIT_USAGE;
+		return args_word(args, option) == 0 ? 0 : 1 + EX_USAGE;
 	}
 }
 
@@ -143,9 +135,9 @@ args_parse(struct args *args, int argc, char **argv)
 		rc = args_one(args, option);
 	if (rc == 0 && optind < argc) {
 		fprintf(stderr, "vantage-privd: '%s': no arguments are taken\n", argv[optind]);
-		rc = 1 + EXIT_USAGE;
+		rc = 1 + EX_USAGE;
 	}
-	if (rc == 1 + EXIT_USAGE)
+	if (rc == 1 + EX_USAGE)
 		(void)fputs(usage, stderr);
 	return rc;
 }
@@ -281,10 +273,10 @@ start(struct privd *privd, const struct args *args, int *ret_code, struct errbuf
 {
 	int rc = configure(privd, args, reterr);
 
-	*ret_code = EXIT_CONFIG;
+	*ret_code = EX_CONFIG;
 	if (rc == 0) {
 		rc = take_sockets(privd, args->sockets, reterr);
-		*ret_code = rc == -EPERM ? EXIT_PERMISSION : EXIT_CONFIG;
+		*ret_code = rc == -EPERM ? EX_NOPERM : EX_CONFIG;
 	}
 	if (rc == 0)
 		rc = start_alone(privd, reterr);
@@ -292,7 +284,7 @@ start(struct privd *privd, const struct args *args, int *ret_code, struct errbuf
 		rc = install(privd, reterr);
 	if (rc != 0)
 		return rc;
-	*ret_code = EXIT_CREATE;
+	*ret_code = EX_CANTCREAT;
 	rc = open_doors(privd, reterr);
 	if (rc == 0)
 		rc = watch_signals(privd, reterr);
@@ -300,7 +292,7 @@ start(struct privd *privd, const struct args *args, int *ret_code, struct errbuf
 		rc = start_worker(privd, args->workerd, args->conf_path, args->debug, reterr);
 	if (rc != 0)
 		return rc;
-	*ret_code = EXIT_CONFIG;
+	*ret_code = EX_CONFIG;
 	return sandbox_drop(privd, reterr);
 }
 
@@ -323,7 +315,7 @@ detach(void)
 	if (read(pair[0], &ready, 1) == 1)
 		_exit(0);
 	(void)waitpid(pid, &status, 0);
-	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_INTERNAL);
+	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : EX_SOFTWARE);
 }
 
 int
@@ -345,12 +337,12 @@ main(int argc, char **argv)
 	args.sockets = sd_listen_fds(1 + PP_LISTENERS_MAX, &err);
 	if (args.sockets < 0 || sd_open(&privd.sd, &err) != 0) {
 		log_error("%s", err.text);
-		return EXIT_CONFIG;
+		return EX_CONFIG;
 	}
 	if (!args.foreground && args.client < 0 && args.sockets == 0) {
 		ready = detach();
 		if (ready < 0)
-			return EXIT_INTERNAL;
+			return EX_SOFTWARE;
 	}
 	rc = start(&privd, &args, &code, &err);
 	if (rc == 0 && ready >= 0 && write(ready, "", 1) != 1)

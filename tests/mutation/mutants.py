@@ -42,10 +42,10 @@ LOOP = [
     ("(watch[W_LINKS].revents != 0 && firewall_on_links(&privd->firewall, &err) != 0)", "false", NEW_LINK),
     ("\t\tfirewall_shut(&privd->firewall);\n", "", MOMENT),
     ("if (poll(&dead, 1, LAST_WAIT_MS) <= 0)\n\t\treturn false;", "",
-     [L + "::test_a_worker_that_does_not_end_keeps_its_policy"]),
+     [L + "::test_a_worker_of_a_unit_that_does_not_end_keeps_its_policy"]),
     ("if (worker_is_gone(privd))", "if (true)", [L + "::test_a_worker_that_does_not_end_keeps_its_policy"]),
     ("\t\tfirewall_remove(&privd->firewall);\n", "\t\t(void)0;\n", [L + "::test_clean_end_leaves_nothing"]),
-    ("WTERMSIG(status) == SIGSYS ? EXIT_INTERNAL : EXIT_GONE", "EXIT_GONE", [L + "::test_forbidden_call_is_death[exec]"]),
+    ("WTERMSIG(status) == SIGSYS ? EX_SOFTWARE : EX_UNAVAILABLE", "EX_UNAVAILABLE", [L + "::test_forbidden_call_is_death[exec]"]),
 ]
 
 OPS = [

@@ -436,6 +436,19 @@ def test_a_dead_workers_channel_in_other_hands_is_closed(activated):
         os.kill(holder, signal.SIGKILL)
 
 
+def test_a_worker_of_a_unit_that_does_not_end_keeps_its_policy(quiet, activated):
+    """privd goes, by itself; as long as the worker lives the tables stay."""
+    proc, path, said = activated
+    peer = Peer(path, "vantage")
+    assert peer.ask(HELLO, 1)[1] == 0
+    proc.terminate()
+    assert proc.wait(10) == 0
+    assert "the packet policy stays" in said() and "inet vantage" in quiet.table()
+    peer.close()
+    with pair_of(quiet) as it:
+        it.do("ask(HELLO, 1)")
+
+
 def test_activated_privd_keeps_two_capabilities_of_three(activated):
     proc, path, _ = activated
     peer = Peer(path, "vantage")
