@@ -42,7 +42,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	text[size] = '\0';
 	for (size_t i = 0; meas_types[i] != NULL; i++) {
 		const struct meas_type *type = meas_types[i];
-		struct meas_env env = { NULL };
+		struct meas_env env = { .owner = "fuzz" };
 
 		if (type->shared_new != NULL)
 			env.shared = type->shared_new();

@@ -328,7 +328,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct world w;
-	struct meas_env env;
+	struct meas_env env = { .owner = "fuzz" };
 	const uint8_t *nul = size == 0 ? NULL : memchr(data, 0, size);
 	struct meas *m = NULL;
 	struct errbuf err;

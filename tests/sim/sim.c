@@ -356,7 +356,7 @@ parse(struct sim *s, const char *command, struct meas **ret)
 
 	for (uint32_t i = 0; meas_types[i] != NULL; i++) {
 		const struct meas_type *type = meas_types[i];
-		struct meas_env env;
+		struct meas_env env = { .owner = "sim" };
 
 		if (strlen(type->name) != n || strncmp(type->name, command, n) != 0)
 			continue;

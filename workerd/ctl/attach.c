@@ -290,6 +290,7 @@ line_command(struct attach *a, const char *line)
 		return;
 	}
 	type = env->cfg.types[i];
+	env->envs[i].owner = a->session->slice->conf->name;
 	if (type->parse(type, &env->envs[i], line + len + 1, &m, &err) != 0) {
 		session_reply(a->session, "ERR command not accepted: %s", err.text);
 		return;

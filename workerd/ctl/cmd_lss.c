@@ -15,8 +15,8 @@ clear(struct session_env *env, const char *name)
 	return found;
 }
 
-/* control.md 2.3. The sets are everybody's: emptying one changes what others'
- * traces find. */
+/* control.md 2.3. Each slice has its own sets; those of this name are emptied,
+ * whose they may be, which changes what others' traces find. */
 void
 cmd_lss_clear(struct session *s, char *rest)
 {

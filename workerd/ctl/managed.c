@@ -195,6 +195,7 @@ make_task(struct managed *m, const char *target, uint64_t number)
 {
 	char text[SOURCE_TEXT_MAX + LIST_LINE_MAX + 2];
 	size_t options = strlen(m->options), len = strlen(target);
+	struct meas_env *env = &m->env->envs[m->type_index];
 	struct claim claims[CLAIMS_MAX];
 	struct errbuf err = { "" };
 	struct meas *meas = NULL;
@@ -202,7 +203,8 @@ make_task(struct managed *m, const char *target, uint64_t number)
 	memcpy(text, m->options, options);
 	text[options] = ' ';
 	memcpy(text + options + 1, target, len + 1);
-	if (m->type->parse(m->type, &m->env->envs[m->type_index], text + (options == 0), &meas, &err) != 0) {
+	env->owner = m->entry.slice->conf->name;
+	if (m->type->parse(m->type, env, text + (options == 0), &meas, &err) != 0) {
 		skip(m, number, err.text);
 		return NULL;
 	}

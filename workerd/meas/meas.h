@@ -17,7 +17,8 @@ struct meas_type;
 /* State that all measurements of a type share (local stop sets of trace);
  * made by shared_new once, NULL when the type has none. */
 struct meas_env {
-	void *shared; /* of the type that is being parsed */
+	void *shared;	   /* of the type that is being parsed */
+	const char *owner; /* the slice that asks: what is shared, is among its own */
 };
 
 struct meas {
@@ -47,7 +48,8 @@ struct meas_type {
 
 	void *(*shared_new)(void);    /* may be NULL */
 	void (*shared_free)(void *); /* may be NULL */
-	/* Empties the part of it that has this name (lss-clear): 0, or -ENOENT. */
+	/* Empties the parts of it that have this name, every owner's (lss-clear):
+	 * 0, or -ENOENT. */
 	int (*shared_clear)(void *, const char *name); /* may be NULL */
 };
 

@@ -10,9 +10,8 @@
 #include <cmocka.h>
 
 #include "workerd/meas/trace/dns.h"
-#include "workerd/meas/trace/stopset.h"
 
-/* DNS messages byte by byte, and the sets of addresses. */
+/* DNS messages byte by byte. */
 
 static struct addr
 addr(const char *text)
@@ -176,56 +175,6 @@ unprintable_bytes_never_leave(void **state)
 	(void)state;
 }
 
-static void
-a_set_holds_what_was_added(void **state)
-{
-	struct addr_set s;
-	struct addr a = addr("192.0.2.0");
-
-	addr_set_init(&s, 1000);
-	assert_false(addr_set_has(&s, &a));
-	for (int i = 0; i < 1000; i++) {
-		a.b[2] = (uint8_t)(i >> 8);
-		a.b[3] = (uint8_t)i;
-		assert_int_equal(addr_set_add(&s, &a), 0);
-		assert_int_equal(addr_set_add(&s, &a), -EEXIST);
-	}
-	assert_int_equal(s.count, 1000);
-	a.b[2] = 77;
-	assert_false(addr_set_has(&s, &a));
-	assert_int_equal(addr_set_add(&s, &a), -ENOSPC);
-	addr_set_clear(&s);
-	assert_int_equal(s.count, 0);
-	assert_int_equal(addr_set_add(&s, &a), 0);
-	addr_set_fini(&s);
-	(void)state;
-}
-
-static void
-local_sets_are_found_by_name_in_any_case(void **state)
-{
-	void *all = stopsets_new();
-	struct addr a = addr("2001:db8::1");
-	struct stopset *s = stopsets_get(all, "Paris");
-	char name[20];
-
-	assert_non_null(s);
-	assert_ptr_equal(stopsets_get(all, "pARIS"), s);
-	assert_int_equal(addr_set_add(&s->addrs, &a), 0);
-	assert_int_equal(stopsets_clear(all, "paris"), 0);
-	assert_false(addr_set_has(&s->addrs, &a));
-	assert_int_equal(stopsets_clear(all, "london"), -ENOENT);
-	for (int i = 1; i < 256; i++) {
-		(void)snprintf(name, sizeof(name), "set%d", i);
-		assert_non_null(stopsets_get(all, name));
-	}
-	assert_null(stopsets_get(all, "one too many"));
-	assert_ptr_equal(stopsets_get(all, "Paris"), s);
-	stopsets_free(all);
-	stopsets_free(NULL);
-	(void)state;
-}
-
 int
 main(void)
 {
@@ -238,8 +187,6 @@ main(void)
 		cmocka_unit_test(broken_messages_are_refused),
 		cmocka_unit_test(a_message_cut_anywhere_is_no_answer),
 		cmocka_unit_test(unprintable_bytes_never_leave),
-		cmocka_unit_test(a_set_holds_what_was_added),
-		cmocka_unit_test(local_sets_are_found_by_name_in_any_case),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -175,7 +175,7 @@ known_locally(struct dtree *d, const struct addr *a)
 		return false;
 	if (addr_set_has(&d->lss->addrs, a))
 		return true;
-	if (addr_set_add(&d->lss->addrs, a) == 0)
+	if (stopset_add(d->lss, a) == 0)
 		(void)addr_set_add(&d->mine, a);
 	return false;
 }

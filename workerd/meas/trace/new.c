@@ -137,13 +137,13 @@ set_payload(struct trace *t, const struct arg_str *text, int32_t *ret_len, struc
 
 /* The set of -z becomes the trace's. */
 static int
-set_dtree(struct trace *t, struct trace_opts *o, struct stopsets *all, struct errbuf *err)
+set_dtree(struct trace *t, struct trace_opts *o, const struct meas_env *env, struct errbuf *err)
 {
 	struct trace_rare *rare = trace_record_rare(&t->rec);
 	struct stopset *lss = NULL;
 
 	if (o->lss.p != NULL) {
-		lss = all == NULL ? NULL : stopsets_get(all, o->lss.p);
+		lss = stopsets_get(env->shared, env->owner, o->lss.p);
 		if (lss == NULL)
 			return errbuf_set(err, -ENOSPC, "-Z failed: too many local stop sets");
 	}
@@ -187,7 +187,7 @@ set_rare(struct trace *t, const struct trace_opts *o)
 }
 
 static int
-fill(struct trace *t, struct trace_opts *o, struct stopsets *all, struct errbuf *err)
+fill(struct trace *t, struct trace_opts *o, const struct meas_env *env, struct errbuf *err)
 {
 	int32_t payload_len = -1;
 	int rc;
@@ -197,14 +197,14 @@ fill(struct trace *t, struct trace_opts *o, struct stopsets *all, struct errbuf 
 	if (rc == 0)
 		rc = set_rare(t, o);
 	if (rc == 0 && (t->rec.flags & TRACE_FLAG_DOUBLETREE) != 0)
-		rc = set_dtree(t, o, all, err);
+		rc = set_dtree(t, o, env, err);
 	t->rec.probe_size = trace_probe_size(t->rec.dst.family, t->rec.method, t->rec.offset, payload_len);
 	return rc;
 }
 
 /* The options, checked, as a measurement. */
 static int
-make(const struct meas_type *type, struct trace_opts *o, const struct addr *dst, struct stopsets *all,
+make(const struct meas_type *type, struct trace_opts *o, const struct addr *dst, const struct meas_env *env,
     struct meas **ret, struct errbuf *err)
 {
 	const char *why = trace_opts_check(o, dst);
@@ -219,7 +219,7 @@ make(const struct meas_type *type, struct trace_opts *o, const struct addr *dst,
 	task_init(&t->meas.task, &trace_ops, 0);
 	t->meas.type = type;
 	t->rec.dst = *dst;
-	rc = fill(t, o, all, err);
+	rc = fill(t, o, env, err);
 	if (rc == -ENOMEM)
 		(void)errbuf_set(err, rc, "out of memory");
 	if (rc != 0) {
@@ -256,7 +256,7 @@ trace_parse(const struct meas_type *type, struct meas_env *env, const char *text
 	if (rc == 0)
 		rc = parse_target(target, &dst, reterr);
 	if (rc == 0)
-		rc = make(type, &o, &dst, env == NULL ? NULL : env->shared, ret, reterr);
+		rc = make(type, &o, &dst, env, ret, reterr);
 	if (o.gss != NULL)
 		addr_set_fini(o.gss);
 	free(o.gss);

@@ -5,10 +5,10 @@
 #include <string.h>
 #include <strings.h>
 
-/* A set is as large as the routers near one host are many; sets are named by
- * clients. */
-#define STOPSETS_MAX 256
-#define STOPSET_ADDRS_MAX (1u << 20)
+/* Sets are named by clients, so they are numbered for each owner; together they
+ * are as large as the routers near one host are many. */
+#define OWNER_SETS_MAX 64
+#define OWNER_ADDRS_MAX (1u << 20)
 #define SET_FIRST 16
 
 void
@@ -83,7 +83,6 @@ addr_set_add(struct addr_set *s, const struct addr *a)
 
 struct stopsets {
 	struct stopset *head;
-	uint32_t count;
 };
 
 void *
@@ -96,6 +95,7 @@ static void
 stopset_free(struct stopset *s)
 {
 	addr_set_fini(&s->addrs);
+	free(s->owner);
 	free(s->name);
 	free(s);
 }
@@ -115,45 +115,74 @@ stopsets_free(void *p)
 	free(all);
 }
 
-static struct stopset *
-find_name(const struct stopsets *all, const char *name)
+/* The owner's sets, and addresses in them. */
+static uint32_t
+count_owned(const struct stopsets *all, const char *owner, uint32_t *ret_addrs)
 {
-	struct stopset *s = all->head;
+	uint32_t sets = 0;
 
-	while (s != NULL && strcasecmp(s->name, name) != 0)
-		s = s->next;
+	*ret_addrs = 0;
+	for (const struct stopset *s = all->head; s != NULL; s = s->next) {
+		if (strcmp(s->owner, owner) != 0)
+			continue;
+		sets++;
+		*ret_addrs += s->addrs.count;
+	}
+	return sets;
+}
+
+int
+stopset_add(struct stopset *s, const struct addr *a)
+{
+	uint32_t addrs;
+
+	(void)count_owned(s->all, s->owner, &addrs);
+	return addrs < OWNER_ADDRS_MAX ? addr_set_add(&s->addrs, a) : -ENOSPC;
+}
+
+static struct stopset *
+make(struct stopsets *all, const char *owner, const char *name)
+{
+	struct stopset *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	addr_set_init(&s->addrs, OWNER_ADDRS_MAX);
+	s->all = all;
+	s->owner = strdup(owner);
+	s->name = strdup(name);
+	if (s->owner == NULL || s->name == NULL) {
+		stopset_free(s);
+		return NULL;
+	}
+	s->next = all->head;
+	all->head = s;
 	return s;
 }
 
 struct stopset *
-stopsets_get(struct stopsets *all, const char *name)
+stopsets_get(struct stopsets *all, const char *owner, const char *name)
 {
-	struct stopset *s = find_name(all, name);
+	uint32_t addrs;
 
-	if (s != NULL || all->count >= STOPSETS_MAX)
-		return s;
-	s = calloc(1, sizeof(*s));
-	if (s == NULL)
-		return NULL;
-	s->name = strdup(name);
-	if (s->name == NULL) {
-		free(s);
-		return NULL;
+	for (struct stopset *s = all->head; s != NULL; s = s->next) {
+		if (strcmp(s->owner, owner) == 0 && strcasecmp(s->name, name) == 0)
+			return s;
 	}
-	addr_set_init(&s->addrs, STOPSET_ADDRS_MAX);
-	s->next = all->head;
-	all->head = s;
-	all->count++;
-	return s;
+	return count_owned(all, owner, &addrs) < OWNER_SETS_MAX ? make(all, owner, name) : NULL;
 }
 
 int
 stopsets_clear(void *p, const char *name)
 {
-	struct stopset *s = find_name(p, name);
+	const struct stopsets *all = p;
+	int rc = -ENOENT;
 
-	if (s == NULL)
-		return -ENOENT;
-	addr_set_clear(&s->addrs);
-	return 0;
+	for (struct stopset *s = all->head; s != NULL; s = s->next) {
+		if (strcasecmp(s->name, name) != 0)
+			continue;
+		addr_set_clear(&s->addrs);
+		rc = 0;
+	}
+	return rc;
 }

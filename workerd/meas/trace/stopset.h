@@ -21,21 +21,28 @@ bool addr_set_has(const struct addr_set *, const struct addr *);
 /* 0; -EEXIST; -ENOSPC when it is full; -ENOMEM. */
 int addr_set_add(struct addr_set *, const struct addr *);
 
-/* A local stop set of doubletree: shared by all traces that name it, and
- * outlives them. */
+struct stopsets;
+
+/* A local stop set of doubletree: shared by all traces of its owner that name
+ * it, and outlives them. */
 struct stopset {
 	struct stopset *next;
+	struct stopsets *all;
+	char *owner;
 	char *name;
 	struct addr_set addrs;
 };
 
+/* 0; -EEXIST; -ENOSPC when its owner's sets are full; -ENOMEM. */
+int stopset_add(struct stopset *, const struct addr *);
+
 /* All local stop sets of the process. */
-struct stopsets;
 void *stopsets_new(void);
 void stopsets_free(void *);
-/* Found or made; any case. NULL without memory or with too many sets. */
-struct stopset *stopsets_get(struct stopsets *, const char *name);
-/* Empties a set; -ENOENT when there is none of that name. */
+/* Found or made; the name in any case. NULL without memory, or when the owner
+ * has too many. */
+struct stopset *stopsets_get(struct stopsets *, const char *owner, const char *name);
+/* Empties all sets of that name; -ENOENT when there is none. */
 int stopsets_clear(void *, const char *name);
 
 #endif
