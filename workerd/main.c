@@ -210,7 +210,7 @@ setup_loop(struct worker *w, struct errbuf *err)
 	int rc;
 
 	on_settle(w, conf);
-	if (conf->pps < asked)
+	if (conf->pps < asked && !w->facts.has_client)
 		log_warn("pps %u is more than vantage-privd allows: %u is what holds", asked, conf->pps);
 	cfg.pps = conf->pps;
 	cfg.window = conf->window;
