@@ -10,8 +10,8 @@
 /* Tasks that wait for another's end, in a share, whose sources have an equal part
  * of them, and for one source at least: beyond this its commands stay where they
  * are. All may wait for the same one, whose end sets all free at once. */
-#define HELD_MAX 4096
-#define HELD_MIN 16
+#define HELD_MAX 1024
+#define HELD_MIN 4
 
 /* Probes in one run of the loop before input is looked at again: each comes
  * back twice, as it leaves and as its reply, and the ring must not fill. */
