@@ -4,6 +4,7 @@ do not feel it: a ping at a fixed pace goes on meanwhile, whose probes must all
 leave in time and be answered."""
 import contextlib
 import os
+import re
 import resource
 import socket
 import time
@@ -156,7 +157,7 @@ PINGS = b"attach\n" + b"ping -c 1 -W 1 198.51.100.131\n" * 4096
 def never_reads(path, data, half_close):
     """What is not read is not asked for any longer."""
     socks = [connect(path) for _ in range(8)]
-    sent = sum(pump(sock, data, 0.3) for sock in socks)
+    sent = sum(pump(sock, data, 0.1) for sock in socks)
     assert sent < 8 * 4 * 1024 * 1024
     if half_close:
         for sock in socks:
@@ -195,6 +196,51 @@ def halts(path):
 
 def test_a_flood_of_halts(service):
     unharmed(service, by(MALLORY, halts, service.socket), 16 * 1024)
+
+
+# ---- what is another's ----
+
+def meddle(path, victims):
+    """Every name of another's source is unknown, every setting refused."""
+    with connect(path) as sock:
+        for victim in victims:
+            for line in (b"halt %s", b"source list %s"):
+                sock.sendall(line % victim + b"\n")
+                assert lines_until(sock, rb"\n$") == b"ERR no source '%s'\n" % victim
+        for line in (b"set pps 1", b"set window 1", b"shutdown now", b"shutdown flush", b"outfile list",
+                     b"source add name x file l", b"source delete %s" % victims[0],
+                     b"source update %s priority 1000" % victims[0], b"lss-clear x"):
+            sock.sendall(line + b"\n")
+            assert hostile.ends_with(lines_until(sock, rb"\n$"), rb"^ERR not permitted: .* for operators\n$")
+
+
+def test_what_is_anothers(service):
+    def attack():
+        ctl = service.control()
+        names = re.findall("name '([^']+)'", ctl.say("source list"))
+        ctl.close()
+        assert len(names) == 1
+        by(MALLORY, meddle, service.socket, [n.encode() for n in names])()
+        time.sleep(0.3)
+    unharmed(service, attack, 1024)
+
+
+def gifts(path):
+    """Descriptors with the commands: nobody asked for them."""
+    with connect(path) as sock:
+        for _ in range(500):
+            socket.send_fds(sock, [b"get version\n"], [0, 1, 2] * 50)
+            assert lines_until(sock, rb"\n$").startswith(b"OK version ")
+        yield None
+
+
+def test_descriptors_that_come_with_commands(service):
+    def attack():
+        before = hostile.descriptors(service.worker_pid())
+        with Attacker(MALLORY, gifts, service.socket) as it:
+            it.result()
+            assert hostile.descriptors(service.worker_pid()) == before + 1
+    unharmed(service, attack, 1024)
 
 
 # ---- connections ----
