@@ -82,6 +82,10 @@
  * to it: probes and clients wait meanwhile. */
 #define OUTFILE_LOOK_BYTES (512 * 1024)
 
+/* The longest tail that is cut off as damaged: an interrupted write leaves no
+ * more, and what is longer may be records that somebody wants. */
+#define OUTFILE_MEND_MAX (1024 * 1024)
+
 /* Sources that "status" tells of, and the bytes of a name that it shows. */
 #define STATUS_SOURCES_MAX 256
 #define STATUS_NAME_MAX 64

@@ -181,7 +181,8 @@ add(struct session *s, struct managed_options *o)
 	struct source_view v;
 	struct managed *m;
 
-	if (o->out == NULL)
+	o->by_default = o->out == NULL;
+	if (o->by_default)
 		o->out = sources_default_outfile(env, &s->why);
 	if (o->out == NULL || managed_new(env, o, &m, &s->why) != 0) {
 		/* As with outfiles, "get error" tells it. */

@@ -396,6 +396,7 @@ managed_new(
 	m->priority = o->priority;
 	m->cycles = o->cycles;
 	m->autoreload = o->autoreload;
+	m->by_default = o->by_default;
 	m->out = o->out;
 	rc = copy_texts(m, o) != 0 ? errbuf_set(reterr, -ENOMEM, "out of memory") : find_command(m, reterr);
 	if (rc == 0)

@@ -35,6 +35,7 @@ struct managed_options {
 	uint32_t priority; /* 0: does not run */
 	uint32_t cycles;   /* 0: for ever */
 	bool autoreload;
+	bool by_default; /* out is the default output, which another start may have elsewhere */
 	uid_t uid;
 };
 
@@ -64,6 +65,7 @@ struct managed {
 	uint32_t to_halt;  /* of tasks, by a halt of the source */
 	nsec_t next_cycle; /* not before (mono) */
 	bool autoreload;
+	bool by_default;
 	bool in_cycle;
 	bool read_all; /* the list's end was seen in this cycle */
 	bool starved;  /* wake it at the next tick */

@@ -60,8 +60,7 @@ state_source_put(struct buf *b, const struct managed *m)
 	put_word(b, m->list.descr == NULL ? "" : m->list.descr);
 	put_word(b, m->command);
 	put_word(b, m->file);
-	/* The default output is whatever the next start says. */
-	put_word(b, m->out == m->env->files.given ? "" : m->out->alias);
+	put_word(b, m->by_default ? "" : m->out->alias);
 	buf_printf(b, " %u %u %u %u %d %u %d %u", m->list.id, m->cycle.id, m->priority, m->cycles,
 	    m->autoreload, (unsigned)m->uid, m->in_cycle, m->cycle.start);
 	place_put(b, &m->place);
@@ -111,14 +110,14 @@ outfile_restore(struct session_env *env, const struct saved_outfile *s)
 		log_error("outfile '%s' is lost: %s", s->alias, err.text);
 }
 
-/* "": the default output, which has an alias of its own only while it is open. An
- * outfile of that name comes first. */
-static struct outfile *
-outfile_of(struct session_env *env, const char *alias, struct errbuf *err)
+/* "": the default output, unless there is an outfile of that name. */
+static void
+find_outfile(struct session_env *env, const char *alias, struct managed_options *o, struct errbuf *err)
 {
-	struct outfile *o = outfiles_find(&env->files, alias);
-
-	return o != NULL || alias[0] != '\0' ? o : sources_default_outfile(env, err);
+	o->out = outfiles_find(&env->files, alias);
+	o->by_default = o->out == NULL && alias[0] == '\0';
+	if (o->by_default)
+		o->out = sources_default_outfile(env, err);
 }
 
 static void
@@ -132,7 +131,7 @@ source_restore(struct session_env *env, char **w)
 	struct errbuf err = { "" };
 	uint32_t reload, in_cycle, start;
 
-	o.out = outfile_of(env, w[5], &err);
+	find_outfile(env, w[5], &o, &err);
 	if (strnum_u32(w[6], 0, UINT32_MAX, &o.list_id) != 0 ||
 	    strnum_u32(w[7], 0, UINT32_MAX, &o.cycle_id) != 0 ||
 	    strnum_u32(w[8], 0, 100000, &o.priority) != 0 ||

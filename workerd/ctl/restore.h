@@ -10,7 +10,7 @@
  * managed source, words as the control protocol quotes them.
  *
  *   outfile <alias> <path> <format> <bytes before> <bytes after the commit>
- *   source <name> <descr> <command> <list> <outfile> <list id> <cycle id>
+ *   source <name> <descr> <command> <list> <outfile or ""> <list id> <cycle id>
  *     <priority> <cycles> <autoreload> <uid> <in cycle> <start>
  *     <offset> <line> <bits>
  */

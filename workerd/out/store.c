@@ -82,7 +82,7 @@ store_ready(const struct store *d)
 static int
 give_up(struct store *d, int rc, const char *why)
 {
-	(void)errbuf_set(&d->why, 0, "%.120s: %.120s", d->path, why);
+	(void)errbuf_set(&d->why, 0, "%.90s: %.160s", d->path, why);
 	log_error("%s", d->why.text);
 	scan_free(d->scan);
 	d->scan = NULL;
@@ -95,6 +95,14 @@ give_up(struct store *d, int rc, const char *why)
 static int
 mend(struct store *d, uint64_t whole, const char *why)
 {
+	if (d->size - whole > OUTFILE_MEND_MAX) {
+		struct errbuf err;
+
+		return give_up(d,
+		    errbuf_set(&err, -EFBIG, "%.80s; with %llu bytes from there on it is not cut: begin a new file",
+			why, (unsigned long long)(d->size - whole)),
+		    err.text);
+	}
 	log_warn("%s: %llu bytes behind the last whole record are cut: %s", d->path,
 	    (unsigned long long)(d->size - whole), why);
 	if (ftruncate(d->fd, (off_t)whole) < 0)

@@ -350,6 +350,24 @@ a_long_file_is_looked_through_piece_by_piece(void **state)
 	assert_int_equal(records_in(t, "long"), LONG_RECORDS);
 }
 
+/* Two files one behind the other are no file, but nobody's damage either. */
+static void
+a_long_tail_is_not_cut(void **state)
+{
+	struct talk *t = operator(state);
+	size_t size;
+
+	make_long(t);
+	size = talk_size(t, "long");
+	assert_int_equal(truncate(talk_path(t, "long"), (off_t)(size + 2 * OUTFILE_MEND_MAX)), 0);
+	assert_string_equal(talk_say(t, "outfile open name a file long mode append\n"), "OK\n");
+	for (int i = 0; i < 40; i++)
+		sources_tick(&t->env, 0);
+	assert_int_equal(talk_size(t, "long"), size + 2 * OUTFILE_MEND_MAX);
+	assert_non_null(strstr(talk_say(t, "outfile list\n"), "bytes from there on it is not cut: begin a new file'\nOK\n"));
+	assert_string_equal(talk_say(t, "outfile close a\n"), "OK\n");
+}
+
 /* ---- reasons ---- */
 
 static void
@@ -481,6 +499,7 @@ main(void)
 		T(a_commit_is_a_whole_stream),
 		T(a_cut_stream_is_mended),
 		T(a_long_file_is_looked_through_piece_by_piece),
+		T(a_long_tail_is_not_cut),
 		T(the_reason_can_be_asked_for),
 		T(a_full_pipe_holds_nobody_else_up),
 		T(what_is_given_must_say_what_it_is),

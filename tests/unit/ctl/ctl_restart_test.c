@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -56,6 +57,37 @@ a_restart_goes_on_where_it_was(void **state)
 	talk_restart(t);
 	sources_restore(&t->env);
 	assert_string_equal(talk_say(t, "source list\n"), "OK\n");
+}
+
+/* A source that names no file goes on with the default output of the next start,
+ * whatever that is. */
+static void
+the_default_output_is_that_of_the_next_start(void **state)
+{
+	static const struct {
+		const char *given;
+		const char *alias;
+	} starts[] = { { "new,warts,a", "outfile 'a'" }, { "json,b", "outfile 'b'" },
+		{ NULL, "outfile 'default.warts'" }, { "json,c", "outfile 'c'" },
+		{ NULL, "outfile 'default.warts'" } };
+	struct talk *t = lists_operator(state);
+	struct errbuf err = { "" };
+
+	lists_put(t, "l", 1, 20);
+	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+		if (i > 0)
+			talk_restart(t);
+		if (starts[i].given != NULL)
+			assert_int_equal(outfiles_give(&t->env.files, open("/dev/null", O_WRONLY | O_CLOEXEC),
+					     starts[i].given, &err),
+			    0);
+		sources_restore(&t->env);
+		if (i == 0)
+			(void)talk_say(t, "source add name s command \"wait\" file l\n");
+		(void)lists_run(t, 2);
+		if (strstr(talk_say(t, "source list\n"), starts[i].alias) == NULL)
+			fail_msg("start %zu: %s", i, talk_say(t, "source list\n"));
+	}
 }
 
 /* ---- torn commits ---- */
@@ -150,6 +182,7 @@ main(void)
 		T(a_restart_goes_on_where_it_was),
 		T(whatever_is_cut_from_a_commit_nothing_is_lost_or_repeated),
 		T(a_damaged_state_file_stops_nothing),
+		T(the_default_output_is_that_of_the_next_start),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
