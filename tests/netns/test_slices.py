@@ -124,6 +124,23 @@ def test_a_slice_is_held_to_its_limits(lab, counts):
             end(carol)
 
 
+@pytest.mark.parametrize("command", ["ping -c 1 -W 0.5", "ping -P udp -c 1 -W 0.5",
+                                     "trace -m 2 -w 1 -q 1"])
+def test_slices_do_not_wait_for_each_other_at_a_target(lab, command):
+    """Without -s and -F each slice has a port and an ICMP id of its own."""
+    with pair_module.Vantage(lab, node="t", conf=CONF) as pair:
+        alice = pair.popen(["-q", "-I", "ping -c 600 203.0.113.2", "ping -P udp -c 600 203.0.113.2",
+                            "trace -P icmp -w 10 -q 20 203.0.113.4"], uid=ALICE,
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            time.sleep(1)
+            begin = time.monotonic()
+            done = pair.cli(["-I", command + " 203.0.113.2"], uid=BOB)
+            assert done.returncode == 0 and time.monotonic() - begin < 3, done
+        finally:
+            end(alice)
+
+
 def test_a_configuration_with_an_unknown_user_is_refused(lab):
     with pytest.raises(pair_module.ProbeError, match="no user 'vx-nobody'"):
         with pair_module.Vantage(lab, node="t", conf="slice x uid vx-nobody\n"):

@@ -74,7 +74,7 @@ static void
 get_sport(struct session *s, char *rest)
 {
 	(void)rest;
-	session_reply(s, "OK sport %u", engine_cfg(s)->sport);
+	session_reply(s, "OK sport %u", share_port(session_share(s), engine_cfg(s)->sport));
 }
 
 static void

@@ -47,7 +47,10 @@ session_env_make_shares(struct session_env *env, struct slices *slices)
 		return NULL;
 	for (uint32_t i = 0; i < count; i++) {
 		const struct conf_slice *c = slices_get(slices, i)->conf;
-		struct share_config cfg = { .weight = c->share, .pps = c->pps, .window = c->window };
+		/* operators and the default slice have the program's ports */
+		struct share_config cfg = {
+			.weight = c->share, .pps = c->pps, .window = c->window, .ports = i > 1 ? i - 1 : 0
+		};
 
 		if (i > 0)
 			share_init(&shares[i], env->engine, c->share);

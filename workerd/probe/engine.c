@@ -150,13 +150,13 @@ task_refusal(int err, bool at_start)
 uint16_t
 task_default_sport(const struct task *t)
 {
-	return t->engine->cfg.sport;
+	return t->source == NULL ? t->engine->cfg.sport : share_port(t->source->share, t->engine->cfg.sport);
 }
 
 uint16_t
 task_default_icmp_id(const struct task *t)
 {
-	return t->engine->cfg.icmp_id;
+	return t->source == NULL ? t->engine->cfg.icmp_id : share_port(t->source->share, t->engine->cfg.icmp_id);
 }
 
 uint32_t

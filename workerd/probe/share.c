@@ -56,6 +56,14 @@ share_configure(struct engine *e, struct share *sh, const struct share_config *c
 	pace_set(&sh->pace, cfg->pps);
 }
 
+/* Far enough from the next tenant's for a few ports that count up; the upper
+ * half of the ports is kept. */
+uint16_t
+share_port(const struct share *sh, uint16_t first)
+{
+	return (uint16_t)((first & 0x8000u) | ((first + 1009u * sh->cfg.ports) & 0x7fffu));
+}
+
 static uint32_t
 part_of(const struct engine *e, const struct share *sh, uint32_t whole)
 {

@@ -41,6 +41,10 @@ struct share_config {
 	uint32_t weight; /* 1 .. SHARE_WEIGHT_MAX */
 	uint32_t pps;    /* at most, also when others are idle; 0: no limit */
 	uint32_t window; /* tasks running at once; 0: no limit */
+	/* Which default source port and ICMP id its tasks have, counted from the
+	 * program's: two tasks with one port and one target wait for each other,
+	 * and tenants must not. */
+	uint32_t ports;
 };
 
 #define SHARE_WEIGHT_MAX 10000
@@ -59,5 +63,8 @@ struct share {
 	bool listed;       /* among those with work */
 	bool passed;       /* could not use a slot in this run */
 };
+
+/* Its default port or ICMP id, where the program's is first. */
+uint16_t share_port(const struct share *, uint16_t first);
 
 #endif
