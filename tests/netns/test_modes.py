@@ -3,6 +3,7 @@ import contextlib
 import json
 import os
 import pwd
+import resource
 import shutil
 import signal
 import socket
@@ -420,3 +421,20 @@ def test_a_full_disk_of_the_default_output_is_its_own(serving):
             assert destinations(map(json.loads, text)) == sorted(todo)
     finally:
         subprocess.run(["umount", "-l", disk], check=True)
+
+
+def test_a_limit_on_file_sizes_kills_nobody(serving):
+    """The signal of it would end the worker."""
+    ctl = serving.start(["-o", "out.warts"],
+                        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000)))
+    serving.list(addresses(2000))
+    assert ctl.say('source add name s command "ping -c 1 -W 1" file l') == "OK source added"
+    wait_for(lambda: "File too large" in ctl.say("outfile list"))
+    assert 100 < len(destinations(read_warts(serving.path("out.warts")))) < 2000
+    client = Control(serving.socket)
+    client.stream.write(b"attach\nping -c 1 %s\ndone\n" % net.DST[4].encode())
+    assert b"OK id-1" in client.read()
+    client.close()
+    ctl.close()
+    assert serving.end()[0] == 0
+    assert 100 < len(destinations(read_warts(serving.path("out.warts")))) < 2000
