@@ -38,10 +38,10 @@ def settled(service, before):
     wait_for(lambda: hostile.descriptors(service.worker_pid()) <= before)
 
 
-def unharmed(service, attack, grows_kb, tries=3):
+def unharmed(service, attack, grows_kb, tries=4):
     """Runs the attack beside a bystander.  That it loses nothing and that the
     memory stays within its bound is true every time; that it is in time, of
-    one time in three: the machine has other work too."""
+    one time in four: the machine has other work too."""
     pid = service.worker_pid()
     seen = []
     for _ in range(tries):
@@ -63,7 +63,7 @@ def unharmed(service, attack, grows_kb, tries=3):
         seen.append((sent, late, longest, grown))
         print("bystander: %d probes, %d late, longest gap %.1f ms; worker grew by %d kB" % (
             sent, late, longest * 1e3, grown))
-        if late <= sent // 20 and longest < 0.1:
+        if late <= 1 + sent // 20 and longest < 0.15:
             return
     pytest.fail("never in time: %r" % seen)
 

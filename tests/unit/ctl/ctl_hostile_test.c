@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -12,6 +13,7 @@
 #include <cmocka.h>
 
 #include "common/limits.h"
+#include "common/log.h"
 #include "tests/unit/ctl/room.h"
 #include "workerd/ctl/ctl_priv.h"
 
@@ -174,6 +176,36 @@ the_last_connections_are_for_operators(void **state)
 	assert_string_equal(hear(r, fds[7], NULL), "OK pid 4711\n");
 	for (int i = 0; i < 8; i++)
 		(void)close(fds[i]);
+}
+
+/* Whoever comes and goes says nothing with "done": each is cut. */
+static void
+cut_connections_do_not_fill_the_log(void **state)
+{
+	struct room *r = *state;
+	int log = memfd_create("log", MFD_CLOEXEC);
+	char text[16384];
+	uint32_t lines = 0;
+	ssize_t n;
+
+	assert_true(log >= 0);
+	log_to(log);
+	for (int i = 0; i < 100; i++) {
+		int fd = connect_pair(r);
+
+		say(fd, "attach\n");
+		room_spin(r);
+		(void)close(fd);
+		room_spin(r);
+	}
+	log_to(STDERR_FILENO);
+	assert_int_equal(r->clients_done, 100);
+	n = pread(log, text, sizeof(text), 0);
+	for (ssize_t i = 0; i < n; i++)
+		lines += text[i] == '\n';
+	/* Ten, or as many again and how many there were when a second began meanwhile. */
+	assert_in_range(lines, 10, 42);
+	(void)close(log);
 }
 
 /* ---- output that nobody takes ---- */
@@ -367,6 +399,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_flood_of_one_user_does_not_hold_up_another),
 		T(the_last_connections_are_for_operators),
+		T(cut_connections_do_not_fill_the_log),
 		T(who_leaves_and_reads_nothing_is_cut),
 		T(who_leaves_and_reads_slowly_gets_everything),
 		T(results_are_kept_longer),
