@@ -312,6 +312,23 @@ def test_outcopy_has_all_results(serving):
     assert destinations(read_warts(serving.path("all.warts"))) == sorted([net.DST[4], net.ALIAS[4], net.DST[6]])
 
 
+def test_a_copy_needs_no_data_directory(daemon, tmp_path):
+    path, out = str(tmp_path / "control"), str(tmp_path / "out.json")
+    done = daemon(["-U", path, "-p", "1000", "-o", out, "-O", "outcopy"])
+    assert done.returncode == 0 and done.stderr == "", done
+    ctl = Control(path)
+    assert ctl.say("outfile list") == "INFO '%s' file '%s' refcnt 1\nOK" % (out, out)
+    if not os.path.isdir("/var/lib/vantage"):
+        assert ctl.say("outfile open name a file a mode append") == "ERR could not add outfile"
+        assert ctl.say("get error") == "OK error there is no data directory"
+    ctl.stream.write(b"attach format json\nping -c 1 %s\ndone\n" % net.DST[4].encode())
+    assert b"OK id-1" in ctl.read()
+    wait_for(lambda: os.path.getsize(out) > 0)
+    with open(out) as text:
+        assert destinations(map(json.loads, text)) == [net.DST[4]]
+    ctl.close()
+
+
 def test_a_reader_that_stops_holds_nobody_up(serving):
     """Its source waits, clients do not, and nothing is lost when it goes on."""
     todo = addresses(8000)
