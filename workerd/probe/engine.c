@@ -137,6 +137,7 @@ task_refusal(int err, bool at_start)
 		{ EPERM, false, "forbidden by the host's policy, see vantage.conf(5)" },
 		{ EADDRINUSE, true, "the source port is in use" },
 		{ EACCES, true, "source ports below 1024 are the host's own" },
+		{ EDQUOT, true, "all source ports that may be held at once are in use" },
 	};
 	const char *why = strerrordesc_np(err);
 
