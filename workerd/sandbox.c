@@ -114,15 +114,17 @@ root_change(const char *dir, struct errbuf *reterr)
 	return 0;
 }
 
+/* Not as root there is nothing to clear, which verify() sees to: the unit need
+ * not allow the call then. */
 static int
-caps_clear(void)
+caps_clear(bool root)
 {
 	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
 	const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { { 0 } };
 
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
 		return -errno;
-	return syscall(SYS_capset, &head, none) < 0 ? -errno : 0;
+	return root && syscall(SYS_capset, &head, none) < 0 ? -errno : 0;
 }
 
 static int
@@ -252,7 +254,7 @@ privileges_drop(const struct sandbox_config *cfg, int status_fd, struct errbuf *
 
 	if (rc == 0 && root)
 		rc = root_leave(cfg, &ids, reterr);
-	if (rc == 0 && (caps_clear() != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || limits_set() != 0))
+	if (rc == 0 && (caps_clear(root) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || limits_set() != 0))
 		rc = errbuf_set(reterr, -EPERM, "capabilities, no_new_privs or limits: %s", strerror(errno));
 	/* After the change of user, which clears it. */
 	if (rc == 0 && root && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)

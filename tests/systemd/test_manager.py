@@ -18,6 +18,15 @@ wait_pid() {    # a new main process of $1 that is not $2
 }
 restarts() { systemctl show -p NRestarts --value vantage.service vantage-privd.service | xargs; }
 
+ctl() {    # lines for the control socket; what it answers
+	printf '%s\n' "$@" exit | python3 -c "
+import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect('/run/vantage/control.sock')
+s.sendall(sys.stdin.read().encode())
+print(s.makefile().read(), end='')"
+}
+
 ip link set lo up
 ip netns add far
 ip link add v0 address 02:00:00:00:00:01 type veth peer name v1 netns far address 02:00:00:00:00:02
@@ -46,6 +55,25 @@ say hangup
 rm $conf
 kill -HUP $(pid_of vantage.service) $(pid_of vantage-privd.service); sleep 0.3; pids
 said | grep SIGHUP
+say restart
+printf 'pps 321\nmark 90\n' > $conf
+w=$(pid_of vantage.service)
+systemctl restart vantage-privd.service; wait_pid vantage.service $w; ping; pps; pids
+nft list table inet vantage | grep -o 'meta mark 0x[0-9a-f/]*'; vantage reload; echo "status $?"
+rm $conf
+say files
+mkdir -p /var/lib/vantage
+printf '192.0.2.2\n192.0.2.2\n192.0.2.2\n' > /var/lib/vantage/three
+ctl 'outfile open name out file out.warts mode truncate' \
+	'source add name three file three outfile out command "ping -c 1"'
+for i in $(seq 100); do vantage dump /var/lib/vantage/out.warts 2>/dev/null | grep -q cycle-stop && break; sleep 0.1; done
+vantage dump /var/lib/vantage/out.warts
+w=$(pid_of vantage.service); systemctl restart vantage.service; wait_pid vantage.service $w; ping
+ctl 'outfile list'
+stat -c '%n %a %U' /var/lib/vantage /var/lib/vantage/out.warts
+r=/proc/$(pid_of vantage.service)/root
+echo etc $(ls $r/etc); echo home $(find $r/home $r/root $r/srv -mindepth 1 2>/dev/null); echo lib $(ls $r/var/lib)
+said | grep -c 'state file cannot be read'
 say watched
 for u in vantage vantage-privd; do
 	mkdir -p /etc/systemd/system/$u.service.d
@@ -124,6 +152,32 @@ def test_reload_refuses_a_bad_file_and_the_service_goes_on(said):
 def test_hangup_ends_neither(said):
     assert pids(said["hangup"]) == pids(said["start"])
     assert said["hangup"].count("to reload: vantage reload") == 2
+
+
+def test_a_restart_of_the_helper_restarts_both_with_the_whole_file(said):
+    assert replies(said["restart"]) == [1] and pps(said["restart"]) == 321, said["everything"]
+    assert not set(pids(said["restart"])) & set(pids(said["start"]))
+    # Now there is nothing left to say.
+    assert said["restart"].splitlines()[-2:] == ["meta mark 0x5a000000/8", "status 0"], said["everything"]
+
+
+def test_the_worker_has_its_files(said):
+    """openat2 works within the unit; a state outlives the service."""
+    lines = said["files"].splitlines()
+    assert lines[:2] == ["OK", "OK source added"], said["everything"]
+    records = [json.loads(line) for line in lines if line.startswith("{")]
+    assert [r["type"] for r in records] == ["cycle-start", "ping", "ping", "ping", "cycle-stop",
+                                            "cycle-start", "ping", "cycle-stop"]
+    assert "INFO 'out' file 'out.warts' refcnt 1" in said["files"]
+    assert "/var/lib/vantage 700 vantage" in lines and "/var/lib/vantage/out.warts 600 vantage" in lines
+    assert lines[-1] == "0"
+
+
+def test_the_worker_has_nothing_else(said):
+    """Its root is not the host's, also where there is no Landlock."""
+    lines = said["files"].splitlines()
+    assert set(lines[-4].split()) <= {"etc", "group", "ld.so.cache", "localtime", "nsswitch.conf", "passwd", "vantage"}
+    assert lines[-3] == "home" and set(lines[-2].split()) <= {"lib", "vantage", "sss"}
 
 
 def test_who_is_well_is_left_alone(said):
