@@ -103,7 +103,8 @@ outfile_open(struct session *s, char *rest)
 	if (!open_parse(s, rest, &v) || !open_check(s, &v, &o))
 		return;
 	if (!state_can_hold(v.name) || !state_can_hold(v.file))
-		rc = errbuf_set(&s->why, -EINVAL, "alias and path have at most %d bytes, and not both blanks and quotes",
+		rc = errbuf_set(&s->why, -EINVAL,
+		    "alias and path have at most %d bytes, and not both blanks and quotes",
 		    SOURCE_TEXT_MAX - 1);
 	else
 		rc = sources_open_outfile(s->env, &o, &s->why);

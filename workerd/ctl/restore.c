@@ -123,10 +123,9 @@ find_outfile(struct session_env *env, const char *alias, struct managed_options 
 static void
 source_restore(struct session_env *env, char **w)
 {
-	struct managed_options o = { .name = w[1],
-		.descr = *w[2] == '\0' ? NULL : w[2],
-		.command = w[3],
-		.file = w[4] };
+	struct managed_options o = {
+		.name = w[1], .descr = *w[2] == '\0' ? NULL : w[2], .command = w[3], .file = w[4]
+	};
 	struct managed *m, **link = &env->sources.first;
 	struct errbuf err = { "" };
 	uint32_t reload, in_cycle, start;

@@ -99,8 +99,9 @@ mend(struct store *d, uint64_t whole, const char *why)
 		struct errbuf err;
 
 		return give_up(d,
-		    errbuf_set(&err, -EFBIG, "%.80s; with %llu bytes from there on it is not cut: begin a new file",
-			why, (unsigned long long)(d->size - whole)),
+		    errbuf_set(&err, -EFBIG,
+			"%.80s; with %llu bytes from there on it is not cut: begin a new file", why,
+			(unsigned long long)(d->size - whole)),
 		    err.text);
 	}
 	log_warn("%s: %llu bytes behind the last whole record are cut: %s", d->path,
