@@ -68,6 +68,12 @@ def test_a_port_reserved_twice_is_given_back_once(hostile):
         assert hostile.do("ask(RELEASE, %d, 41300)" % proto)[0] == errno.ENOENT
 
 
+def test_a_number_is_reserved_for_each_protocol_by_itself(hostile):
+    assert hostile.do("ask(RESERVE, 1, 41301)")[0] == 0
+    assert hostile.do("ask(RELEASE, 2, 41301)")[0] == errno.ENOENT
+    assert hostile.do("ask(RELEASE, 1, 41301)")[0] == 0
+
+
 def test_a_reserved_port_queues_nothing(net, hostile):
     assert hostile.do("ask(RESERVE, 2, 41400)")[0] == 0
     far_send(net, build("ip4(%r, %r, 17, struct.pack('!HHHH', 53, 41400, 8, 0))" % (FAR4, NEAR4)))
@@ -471,16 +477,18 @@ def test_without_root_and_manager_it_says_what_to_do(tmp_path):
 
 
 @pytest.mark.parametrize("words", [["--no-such"], ["extra"], ["--client-fd", "99"], ["--client-fd", "x"], ["-c"]])
-def test_bad_usage_is_64(words):
-    assert subprocess.run([PRIVD, *words], capture_output=True).returncode == 64
+def test_bad_usage_is_64(quiet, words):
+    with inside(quiet.near):
+        assert subprocess.run([PRIVD, "-f", *words], capture_output=True, timeout=20).returncode == 64
 
 
 @pytest.mark.parametrize("line, where", [("max-pps 0", ":1:9"), ("nonsense 1", ":1:1"), ("port udp/99999", ":1:6"),
                                          ("user no-such-user", "no user 'no-such-user'")])
-def test_bad_configuration_is_78(tmp_path, line, where):
+def test_bad_configuration_is_78(quiet, tmp_path, line, where):
     path = tmp_path / "conf"
     path.write_text(line + "\n")
-    done = subprocess.run([PRIVD, "-f", "-c", str(path)], capture_output=True, text=True)
+    with inside(quiet.near):
+        done = subprocess.run([PRIVD, "-f", "-c", str(path)], capture_output=True, text=True, timeout=20)
     assert done.returncode == 78 and where in done.stderr
 
 
