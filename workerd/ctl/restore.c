@@ -60,7 +60,8 @@ state_source_put(struct buf *b, const struct managed *m)
 	put_word(b, m->list.descr == NULL ? "" : m->list.descr);
 	put_word(b, m->command);
 	put_word(b, m->file);
-	put_word(b, m->by_default ? "" : m->out->alias);
+	/* By a swap, too: the given file's alias is gone with it. */
+	put_word(b, m->by_default || outfile_given(m->out) ? "" : m->out->alias);
 	buf_printf(b, " %u %u %u %u %d %u %d %u", m->list.id, m->cycle.id, m->priority, m->cycles,
 	    m->autoreload, (unsigned)m->uid, m->in_cycle, m->cycle.start);
 	place_put(b, &m->place);

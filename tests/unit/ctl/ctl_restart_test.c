@@ -59,8 +59,8 @@ a_restart_goes_on_where_it_was(void **state)
 	assert_string_equal(talk_say(t, "source list\n"), "OK\n");
 }
 
-/* A source that names no file goes on with the default output of the next start,
- * whatever that is. */
+/* A source that names no file, or got that file by a swap, goes on with the
+ * default output of the next start, whatever that is. */
 static void
 the_default_output_is_that_of_the_next_start(void **state)
 {
@@ -82,11 +82,15 @@ the_default_output_is_that_of_the_next_start(void **state)
 					     starts[i].given, &err),
 			    0);
 		sources_restore(&t->env);
-		if (i == 0)
+		if (i == 0) {
 			(void)talk_say(t, "source add name s command \"wait\" file l\n");
+			(void)talk_say(t, "source add name u command \"wait\" file l outfile out\n");
+			assert_string_equal(talk_say(t, "outfile swap a out\n"), "OK\n");
+		}
 		(void)lists_run(t, 2);
 		if (strstr(talk_say(t, "source list\n"), starts[i].alias) == NULL)
 			fail_msg("start %zu: %s", i, talk_say(t, "source list\n"));
+		assert_non_null(strstr(talk_say(t, "source list u\n"), i == 0 ? "outfile 'out'" : starts[i].alias));
 	}
 }
 
