@@ -179,11 +179,15 @@ class Floods:
 
     def _one(self, fd, events):
         sock, at = self.socks[fd], self.at[fd]
-        with contextlib.suppress(BlockingIOError):
+        try:
             if events & select.EPOLLIN:
                 sock.recv(1 << 20)
             if events & select.EPOLLOUT:
                 self.at[fd] = (at + sock.send(self.data[at:at + 16384])) % len(self.data)
+        except BlockingIOError:
+            pass
+        except (BrokenPipeError, ConnectionResetError):
+            self.poll.unregister(fd)    # cut: its user held too much output
 
     def run(self, seconds):
         deadline = time.monotonic() + seconds
