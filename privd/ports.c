@@ -81,7 +81,7 @@ ports_reserve(struct ports *ports, const struct pp_port *of)
 		return -EINVAL;
 	if (hold_find(ports->hold, ports->count, of) >= 0)
 		return 0;
-	if (ports->count == PORTS_MAX)
+	if (ports->count == PP_PORTS_MAX)
 		return -EDQUOT;
 	if (of->proto != PP_ICMP) {
 		fd = hold_open(of);

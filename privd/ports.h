@@ -8,10 +8,8 @@
 #include "firewall/filters.h"
 #include "proto/priv/pp.h"
 
-/* Ports and identifiers in the worker's hands at once. Each but an ICMP
- * identifier is a descriptor of ours: the unit's LimitNOFILE must allow them. */
-#define PORTS_MAX 4096
-
+/* Each but an ICMP identifier is a descriptor of ours: the unit's LimitNOFILE
+ * must allow PP_PORTS_MAX of them. */
 struct hold {
 	int fd; /* -1 for an ICMP identifier */
 	struct pp_port of;
@@ -24,7 +22,7 @@ struct hold {
 struct ports {
 	struct filter *filter;
 	uint32_t count;
-	struct hold hold[PORTS_MAX];
+	struct hold hold[PP_PORTS_MAX];
 	struct hold offered[CONF_PORTS_MAX]; /* bound at the start, handed over on request */
 	uint32_t offered_count;
 };

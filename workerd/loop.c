@@ -46,11 +46,11 @@ io_route(void *ctx, const struct addr *dst, const struct addr *via, struct route
 }
 
 static int
-io_port_hold(void *ctx, uint8_t proto, uint16_t port)
+io_port_hold(void *ctx, uint32_t tenant, uint8_t proto, uint16_t port)
 {
 	struct loop *l = ctx;
 
-	return ports_hold(&l->ports, proto, port);
+	return ports_hold(&l->ports, tenant, proto, port);
 }
 
 static void
@@ -272,9 +272,9 @@ watch_all(struct loop *l, const struct loop_fds *fds)
 static void
 hold_defaults(struct loop *l, const struct engine_config *cfg)
 {
-	(void)ports_hold(&l->ports, IPPROTO_ICMP, cfg->icmp_id);
-	(void)ports_hold(&l->ports, IPPROTO_UDP, cfg->sport);
-	(void)ports_hold(&l->ports, IPPROTO_TCP, cfg->sport);
+	(void)ports_hold(&l->ports, 0, IPPROTO_ICMP, cfg->icmp_id);
+	(void)ports_hold(&l->ports, 0, IPPROTO_UDP, cfg->sport);
+	(void)ports_hold(&l->ports, 0, IPPROTO_TCP, cfg->sport);
 }
 
 int

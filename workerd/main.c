@@ -221,7 +221,10 @@ setup_loop(struct worker *w, struct errbuf *err)
 	cfg.icmp_id = (uint16_t)(getpid() & 0xffff);
 	w->loop.user = w;
 	w->loop.on_stop = on_stop;
-	w->loop.ports = (struct ports){ .reserve = port_reserve, .release = port_release, .ctx = w };
+	w->loop.ports.reserve = port_reserve;
+	w->loop.ports.release = port_release;
+	w->loop.ports.ctx = w;
+	w->loop.ports.max = PRIVCLI_PORTS_MAX;
 	rc = open_sockets(w, &fds, err);
 	return rc != 0 ? rc : loop_init(&w->loop, &fds, &cfg, err);
 }

@@ -25,6 +25,7 @@ struct privcli {
 #define PRIVCLI_RING_FRAME_SIZE RING_FRAME_BYTES
 #define PRIVCLI_RING_FRAMES RING_FRAMES
 #define PRIVCLI_LISTENERS_MAX PP_LISTENERS_MAX
+#define PRIVCLI_PORTS_MAX PP_PORTS_MAX
 
 /* What privd's policy allows, so that a refusal can be foretold politely. */
 struct privcli_facts {

@@ -81,6 +81,7 @@ union pp_body {
 
 #define PP_FIELDS_MAX 3
 #define PP_LISTENERS_MAX 8
+#define PP_PORTS_MAX 4096 /* reserved at once */
 #define PP_ERRNO_MAX 4095
 /* The longest record: id, errno, fields. One byte more tells a longer one. */
 #define PP_WIRE_MAX (4 * (2 + PP_FIELDS_MAX))

@@ -215,10 +215,11 @@ io_route(void *ctx, const struct addr *dst, const struct addr *via, struct route
 }
 
 static int
-io_hold(void *ctx, uint8_t proto, uint16_t port)
+io_hold(void *ctx, uint32_t tenant, uint8_t proto, uint16_t port)
 {
 	struct sim *s = ctx;
 
+	(void)tenant;
 	(void)proto;
 	for (uint32_t i = 0; i < s->topo.busy_count; i++) {
 		if (s->topo.busy[i] == port)

@@ -19,9 +19,9 @@ proto_class(uint8_t proto)
 }
 
 static int
-claim_hold(struct engine *e, const struct claim *c)
+claim_hold(struct engine *e, const struct task *t, const struct claim *c)
 {
-	return e->io.port_hold(e->io.ctx, c->proto, c->local_port);
+	return e->io.port_hold(e->io.ctx, t->source->share->cfg.ports, c->proto, c->local_port);
 }
 
 static void
@@ -43,7 +43,7 @@ claim_take(struct engine *e, struct task *t, struct claim_node *n, struct task *
 	*ret_blocker = match_conflict(&e->match, &n->claim);
 	if (*ret_blocker != NULL)
 		return -EBUSY;
-	rc = claim_hold(e, &n->claim);
+	rc = claim_hold(e, t, &n->claim);
 	if (rc != 0)
 		return rc;
 	rc = match_add(&e->match, n);
@@ -144,7 +144,7 @@ task_claim(struct task *t, const struct claim *c)
 		return 0;
 	if (blocker != NULL)
 		return -EBUSY;
-	rc = claim_hold(e, c);
+	rc = claim_hold(e, t, c);
 	if (rc != 0)
 		return rc;
 	n = spare_node(t);
@@ -171,6 +171,7 @@ task_free_port(struct task *t, uint8_t proto, uint16_t *ret)
 	struct engine *e = t->engine;
 	uint32_t now_s = (uint32_t)(e->now.mono / NSEC_PER_SEC);
 	uint32_t *until;
+	int rc;
 
 	if (e->chosen_until == NULL) {
 		e->chosen_until = calloc(3, sizeof(e->chosen_until[0]));
@@ -179,16 +180,21 @@ task_free_port(struct task *t, uint8_t proto, uint16_t *ret)
 	}
 	until = e->chosen_until[proto_class(proto)];
 	for (int i = 0; i < PORT_TRIES; i++) {
-		uint16_t port = (uint16_t)(PORT_FIRST + task_random(t) % PORT_COUNT);
+		struct claim c = { .proto = proto };
 
-		if (until[port] > now_s)
+		c.local_port = (uint16_t)(PORT_FIRST + task_random(t) % PORT_COUNT);
+
+		if (until[c.local_port] > now_s)
 			continue;
 		/* Another program may have it: held here only to find out. */
-		if (e->io.port_hold(e->io.ctx, proto, port) != 0)
+		rc = claim_hold(e, t, &c);
+		if (rc == -EDQUOT)
+			return rc;
+		if (rc != 0)
 			continue;
-		e->io.port_release(e->io.ctx, proto, port);
-		until[port] = UINT32_MAX;
-		*ret = port;
+		e->io.port_release(e->io.ctx, proto, c.local_port);
+		until[c.local_port] = UINT32_MAX;
+		*ret = c.local_port;
 		return 0;
 	}
 	return -EADDRNOTAVAIL;

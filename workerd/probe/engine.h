@@ -33,8 +33,9 @@ struct engine_io {
 	void (*send)(void *ctx, struct engine_packet *, uint32_t count);
 	int (*route)(void *ctx, const struct addr *dst, const struct addr *via, struct route *ret);
 	/* Reserve a source port or ICMP id so that its replies reach us; counted,
-	 * released as often as held. 0 or a negative errno (-EADDRINUSE). */
-	int (*port_hold)(void *ctx, uint8_t proto, uint16_t port);
+	 * released as often as held. tenant: a share's cfg.ports. 0 or a negative
+	 * errno (-EADDRINUSE; -EDQUOT: that tenant has its part). */
+	int (*port_hold)(void *ctx, uint32_t tenant, uint8_t proto, uint16_t port);
 	void (*port_release)(void *ctx, uint8_t proto, uint16_t port);
 	uint32_t (*random)(void *ctx);
 };

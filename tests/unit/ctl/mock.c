@@ -229,9 +229,10 @@ net_route(void *ctx, const struct addr *dst, const struct addr *via, struct rout
 }
 
 static int
-net_port_hold(void *ctx, uint8_t proto, uint16_t port)
+net_port_hold(void *ctx, uint32_t tenant, uint8_t proto, uint16_t port)
 {
 	(void)ctx;
+	(void)tenant;
 	(void)proto;
 	(void)port;
 	return 0;

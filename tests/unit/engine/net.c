@@ -28,10 +28,11 @@ net_route(void *ctx, const struct addr *dst, const struct addr *via, struct rout
 }
 
 static int
-net_hold(void *ctx, uint8_t proto, uint16_t port)
+net_hold(void *ctx, uint32_t tenant, uint8_t proto, uint16_t port)
 {
 	struct net *net = ctx;
 
+	(void)tenant;
 	(void)proto;
 	(void)port;
 	net->holds += net->hold_error == 0;
