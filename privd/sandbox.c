@@ -114,8 +114,6 @@ sandbox_drop(const struct privd *privd, struct errbuf *reterr)
 	rc = root ? capng_apply(CAPNG_SELECT_BOUNDS) : capng_apply(CAPNG_SELECT_CAPS);
 	if (rc == 0 && root)
 		rc = capng_change_id((int)privd->ids.uid, (int)privd->ids.gid, CAPNG_DROP_SUPP_GRP);
-	if (rc == 0 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
-		rc = -errno;
 	if (rc == 0 &&
 	    (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ||
 		setrlimit(RLIMIT_CORE, &none) < 0 || setrlimit(RLIMIT_NPROC, &none) < 0))

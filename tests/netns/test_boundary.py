@@ -92,6 +92,20 @@ def test_what_is_forbidden_does_not(net, hostile, what):
     assert net.drain() == []
 
 
+@pytest.mark.parametrize("kind, answer", [(0x00010000, 0), (0x00020000, errno.EPERM), (0, errno.EPERM)])
+def test_a_mark_of_ours_that_is_not_for_sending_does_not_send(net, hostile, kind, answer):
+    """Whoever has it: no socket that we give away does."""
+    with inside(net.near), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, 0x56000000 | kind)
+        net.drain(0.01)
+        try:
+            s.sendto(b"x", (FAR4, 9))
+            got = 0
+        except OSError as e:
+            got = e.errno
+    assert (got, len(net.drain())) == (answer, 1 if answer == 0 else 0)
+
+
 # --- what the holder of a descriptor can do to it ---
 
 FIXED = {
