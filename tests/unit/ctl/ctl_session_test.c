@@ -82,23 +82,6 @@ many_lines_at_once_get_one_more(void **state)
 	    "OK id-1\nOK id-2\nOK id-3\n[ping 0]\n[ping 0]\nMORE\n[ping 0]\n");
 }
 
-/* Probes leave in groups, a millisecond apart here: too long for a client that
- * sends its next command when the one before it has begun. */
-static void
-a_command_for_each_more_waits_for_no_group(void **state)
-{
-	static const char line[] = "step 1 192.0.2.1\n";
-	struct talk *t = *state;
-
-	(void)talk_say(t, "attach\n");
-	(void)talk_say(t, line);
-	for (int i = 0; i < 10; i++) {
-		(void)talk_wait(t, 0);
-		talk_send(t, line, sizeof(line) - 1, sizeof(line));
-		assert_non_null(strstr(talk_wait(t, PACE_OPEN_GAP_NS), "MORE\n"));
-	}
-}
-
 static void
 halt_gives_ok_and_then_the_partial_result(void **state)
 {
@@ -438,7 +421,6 @@ main(void)
 		T(attach_errors_leave_it_interactive),
 		T(ids_rise_and_rejected_commands_use_none),
 		T(many_lines_at_once_get_one_more),
-		T(a_command_for_each_more_waits_for_no_group),
 		T(halt_gives_ok_and_then_the_partial_result),
 		T(a_queued_task_can_be_halted),
 		T(a_task_that_waits_for_another_can_be_halted),
