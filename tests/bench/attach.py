@@ -174,6 +174,7 @@ class Attach:
 
     def rows(self):
         if self.bench.family != 4:
+            yield "attach: measured with IPv4 only"
             return
         for command, loads in ((COMMAND, LOADS), (AT_ONCE, LOADS[:2])):
             for clients, goal in loads:
