@@ -67,6 +67,8 @@ def test_without_owners_a_captured_worker_gains_a_moment(quiet, no_owners, what)
     assert no_owners.do("send('raw4', ip4(%r, %r), %r)" % (NEAR4, FAR4, FAR4)) == errno.EPERM
     no_owners.leave()
     assert no_owners.wait() == 70
+    with pair_of(quiet) as after:   # takes what privd left if it went before its worker did
+        after.do("ask(HELLO, 1)")
     assert "vantage" not in quiet.table()
 
 
