@@ -84,6 +84,13 @@ has_waiting_lines(const struct conn *c)
 	    (c->kept_len > 0 && memchr(c->kept, '\n', c->kept_len) != NULL);
 }
 
+/* Also in its socket, which is not watched once it waits for its turn. */
+static bool
+has_waiting_input(const struct conn *c)
+{
+	return (c->readable || has_waiting_lines(c)) && session_reads(&c->session);
+}
+
 /* ---- output ---- */
 
 static void
@@ -296,7 +303,7 @@ conn_attend(struct conn *c)
 	struct session *s = &c->session;
 	bool more;
 
-	if (!s->cut && (c->readable || has_waiting_lines(c)) && session_reads(s))
+	if (!s->cut && has_waiting_input(c))
 		input(c, !has_waiting_lines(c));
 	more = session_work(s);
 	if (!s->cut && !c->blocked)
@@ -309,7 +316,7 @@ conn_attend(struct conn *c)
 	if (lives(s))
 		watch(c);
 	if (lives(s))
-		return more || (!c->blocked && has_waiting_lines(c) && session_reads(s)) ? CONN_AGAIN : CONN_WAITS;
+		return more || (!c->blocked && has_waiting_input(c)) ? CONN_AGAIN : CONN_WAITS;
 	close_socket(c);
 	if (!session_drop(s, CTL_DROP_BATCH))
 		return CONN_AGAIN;

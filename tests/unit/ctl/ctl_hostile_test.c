@@ -151,6 +151,31 @@ a_flood_of_one_user_does_not_hold_up_another(void **state)
 	(void)close(polite);
 }
 
+/* What came while it waited for its turn is read, also when it had to send more
+ * than the mark first, and all of that left at once. */
+static void
+who_sends_much_in_its_turn_is_still_read(void **state)
+{
+	static const int room = 4 * CTL_OUT_MARK;
+	struct room *r = *state;
+	int fd = connect_pair(r);
+	struct conn *c = r->ctl->conns;
+
+	if (setsockopt(c->fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room)) != 0)
+		skip();
+	room_spin(r);
+	say(fd, "get pid\n");
+	r->ctl->spent = CTL_TURNS_NS;
+	(void)uv_run(&r->loop, UV_RUN_NOWAIT);
+	assert_true(c->readable);
+	while (session_unsent(&c->session) <= CTL_OUT_MARK)
+		session_reply(&c->session, "OK %0400d", 0);
+	room_spin(r);
+	assert_int_equal(session_unsent(&c->session), 0);
+	assert_non_null(strstr(hear(r, fd, NULL), "OK pid 4711\n"));
+	(void)close(fd);
+}
+
 /* ---- connections ---- */
 
 static void
@@ -398,6 +423,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(a_flood_of_one_user_does_not_hold_up_another),
+		T(who_sends_much_in_its_turn_is_still_read),
 		T(the_last_connections_are_for_operators),
 		T(cut_connections_do_not_fill_the_log),
 		T(who_leaves_and_reads_nothing_is_cut),
