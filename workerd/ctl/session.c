@@ -157,7 +157,8 @@ session_identify(struct session *s, uid_t uid, const gid_t *groups, uint32_t cou
 	struct slices *all = s->env->slices;
 
 	s->slice->clients--;
-	if (s->peer->uid != uid) {
+	/* Once and for all: what it holds is counted there. */
+	if (s->uid != uid) {
 		peers_leave(&s->env->peers, s->peer);
 		s->peer = peers_join(&s->env->peers, uid);
 	}

@@ -392,6 +392,26 @@ a_configuration_that_is_wrong_changes_nothing(void **state)
 	(void)say(c, ROOT, "config begin\nconfig set pps 77\n");
 }
 
+/* Without memory for a user of its own it is counted with strangers, and so it
+ * stays: what was added there is taken off there. */
+static void
+a_client_stays_with_whom_it_was_counted(void **state)
+{
+	struct crowd *c = *state;
+	struct session *s = &c->s[GUEST];
+
+	peers_leave(&c->env.peers, s->peer);
+	s->peer = &c->env.peers.unknown;
+	s->peer->sessions++;
+	(void)say(c, GUEST, "attach\nwait 192.0.2.1\n");
+	assert_int_equal(c->env.peers.unknown.tasks, 1);
+	assert_string_equal(say(c, ROOT, "config begin\nconfig commit\n"), "OK\nOK\n");
+	assert_ptr_equal(s->peer, &c->env.peers.unknown);
+	while (!session_drop(s, 100))
+		;
+	assert_int_equal(c->env.peers.unknown.tasks, 0);
+}
+
 static void
 a_configuration_is_the_operators_affair(void **state)
 {
@@ -430,6 +450,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(a_commit_takes_all_at_once, crowd_open, crowd_close),
 		cmocka_unit_test_setup_teardown(what_only_a_restart_changes_is_said, crowd_open, crowd_close),
 		cmocka_unit_test_setup_teardown(a_configuration_that_is_wrong_changes_nothing, crowd_open, crowd_close),
+		cmocka_unit_test_setup_teardown(a_client_stays_with_whom_it_was_counted, crowd_open, crowd_close),
 		cmocka_unit_test_setup_teardown(a_configuration_is_the_operators_affair, crowd_open, crowd_close),
 	};
 
