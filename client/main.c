@@ -7,6 +7,7 @@
 
 #include "client/config.h"
 #include "client/guard.h"
+#include "client/help.h"
 #include "client/opts.h"
 #include "client/run.h"
 #include "client/serve.h"
@@ -15,34 +16,6 @@
 #include "client/watch.h"
 #include "common/log.h"
 #include "vantage-paths.h"
-
-static void
-print_usage(FILE *to)
-{
-	(void)fputs("usage: vantage [OPTION]... FILE            addresses of a file, '-' is standard input\n"
-		    "       vantage [OPTION]... -i ADDRESS...   addresses\n"
-		    "       vantage [OPTION]... -I COMMAND...   complete commands\n"
-		    "       vantage ping|trace [ARGUMENT]...    one command\n"
-		    "       vantage [OPTION]... -U PATH|-P [IP:]PORT  serve clients, as root\n"
-		    "       vantage dump [--json|--text] [FILE]...\n"
-		    "       vantage status [--json]             how the service is\n"
-		    "       vantage top                         the same, live\n"
-		    "       vantage check-config [FILE]         is the configuration right?\n"
-		    "       vantage reload [FILE]               give it to the running service\n\n",
-	    to);
-	for (const struct opt_spec *s = opt_specs; s->help != NULL; s++) {
-		char left[64];
-
-		if (s->kind == OPT_REFUSE)
-			continue;
-		(void)snprintf(left, sizeof(left), "%s%c%s%s%s %s", s->letter != 0 ? "-" : "  ",
-		    s->letter != 0 ? s->letter : ' ', s->letter != 0 && s->name != NULL ? ", " : " ",
-		    s->name != NULL ? "--" : "", s->name != NULL ? s->name : "",
-		    s->value != NULL ? s->value : "");
-		(void)fprintf(to, "  %-26s %s\n", left, s->help);
-	}
-	(void)fputs("\nexample: vantage -c 'ping -c 3' -O json -i 192.0.2.1 2001:db8::1\n", to);
-}
 
 static int
 open_debug(const struct opts *o, struct errbuf *err)
@@ -121,12 +94,11 @@ main(int argc, char **argv)
 	ui_init(&ui, true);
 	rc = opts_parse(argc, (const char *const *)argv, &opts, &err);
 	if (rc == 0 && (opts.help || opts.version)) {
-		if (opts.help)
-			print_usage(stdout);
-		else
+		if (!opts.help)
 			(void)printf("vantage version %s\n", VANTAGE_VERSION);
+		status = opts.help ? help_main(&opts) : STATUS_OK;
 		opts_fini(&opts);
-		return fflush(stdout) == 0 ? STATUS_OK : STATUS_CREATE;
+		return fflush(stdout) == 0 ? status : STATUS_CREATE;
 	}
 	if (rc == 0)
 		rc = opts_check(&opts, &err);

@@ -172,6 +172,41 @@ check_text(const char *what, const char *text, const char *never, struct errbuf 
 	return 0;
 }
 
+static bool
+is_address(const char *text)
+{
+	struct addr a;
+
+	return addr_parse(text, &a) == 0;
+}
+
+/* The last word is the target. What else is wrong the service says. */
+static int
+check_verb(const struct opts *o, struct errbuf *err)
+{
+	const char *word = o->operands[0], *last = o->operands[o->operand_count - 1];
+
+	if (o->operand_count == 1)
+		return errbuf_set(err, -EINVAL, "%s needs an address, as in 'vantage %s 192.0.2.1'", word, word);
+	if (is_address(last))
+		return 0;
+	return errbuf_set(err, -EINVAL,
+	    "'%.64s' is no IPv4 or IPv6 address, which %s takes last; 'getent ahosts NAME' finds those of a name",
+	    last, word);
+}
+
+static int
+check_file(const struct opts *o, struct errbuf *err)
+{
+	if (o->operand_count == 0)
+		return errbuf_set(err, -EINVAL, "-f needs a file name; '-' is standard input");
+	if (o->operand_count > 1)
+		return errbuf_set(err, -EINVAL,
+		    "'%s' is left over behind the file name '%s', which is no command; see 'vantage --help'",
+		    o->operands[1], o->operands[0]);
+	return 0;
+}
+
 static int
 check_operands(const struct opts *o, struct errbuf *err)
 {
@@ -183,8 +218,9 @@ check_operands(const struct opts *o, struct errbuf *err)
 	case MODE_STATUS:
 	case MODE_TOP:
 	case MODE_SERVE:
-	case MODE_VERB:
 		return 0;
+	case MODE_VERB:
+		return check_verb(o, err);
 	case MODE_ADDRESSES:
 		if (o->operand_count == 0)
 			return errbuf_set(err, -EINVAL, "-i needs one or more addresses");
@@ -194,12 +230,7 @@ check_operands(const struct opts *o, struct errbuf *err)
 			return errbuf_set(err, -EINVAL, "-I needs one or more commands");
 		return 0;
 	case MODE_FILE:
-		if (o->operand_count == 0)
-			return errbuf_set(err, -EINVAL, "-f needs a file name; '-' is standard input");
-		if (o->operand_count > 1)
-			return errbuf_set(
-			    err, -EINVAL, "'%s' is left over behind the file name", o->operands[1]);
-		return 0;
+		return check_file(o, err);
 	}
 	return -EINVAL;
 }
@@ -322,6 +353,10 @@ opts_check(struct opts *o, struct errbuf *reterr)
 	if (o->mode == MODE_NONE) {
 		if (o->operand_count == 0)
 			return errbuf_set(reterr, -EINVAL, "nothing to do; try 'vantage --help'");
+		if (is_address(o->operands[0]))
+			return errbuf_set(reterr, -EINVAL,
+			    "'%s' is an address, not a file of targets: 'vantage -i %s' (for a file of that name: ./%s)",
+			    o->operands[0], o->operands[0], o->operands[0]);
 		o->mode = MODE_FILE;
 	}
 	rc = o->mode == MODE_SERVE ? check_serve(o, reterr) : check_operands(o, reterr);

@@ -20,9 +20,9 @@
 static const char usage[] =
     "usage: vantage-privd [-fd] [-c FILE] [-U PATH]... [-P [IP:]PORT]... [--workerd PATH] [--data DIR]\n"
     "                     [--client-fd N] [--output TEXT] [--max-pps N] [--spoof] [--local] [--dnp FILE]...\n"
-    "       vantage-privd --print-sandbox | --version\n";
+    "       vantage-privd --print-sandbox | --version | --help\n";
 
-enum { OPT_CLIENT_FD = 256, OPT_WORKERD, OPT_DATA, OPT_OUTPUT, OPT_MAX_PPS, OPT_SPOOF, OPT_LOCAL, OPT_DNP, OPT_PRINT, OPT_VERSION };
+enum { OPT_CLIENT_FD = 256, OPT_WORKERD, OPT_DATA, OPT_OUTPUT, OPT_MAX_PPS, OPT_SPOOF, OPT_LOCAL, OPT_DNP, OPT_PRINT, OPT_VERSION, OPT_HELP };
 
 static const struct option options[] = {
 	{ "foreground", no_argument, NULL, 'f' },
@@ -40,6 +40,7 @@ static const struct option options[] = {
 	{ "dnp", required_argument, NULL, OPT_DNP },
 	{ "print-sandbox", no_argument, NULL, OPT_PRINT },
 	{ "version", no_argument, NULL, OPT_VERSION },
+	{ "help", no_argument, NULL, OPT_HELP },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -119,6 +120,9 @@ args_one(struct args *args, int option)
 		return 1;
 	case OPT_VERSION:
 		printf("vantage-privd %s\n", VANTAGE_VERSION);
+		return 1;
+	case OPT_HELP:
+		(void)fputs(usage, stdout);
 		return 1;
 	default:
 		return args_word(args, option) == 0 ? 0 : 1 + EX_USAGE;

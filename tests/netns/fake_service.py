@@ -150,6 +150,8 @@ class Talk:
             self.say(b"OK holdtime 5\n")
         elif line == "get nameserver":
             self.say(b"OK nameserver 192.0.2.53\n")
+        elif line == "help ping":
+            self.say(b"INFO ping [OPTION]... TARGET\nINFO   -c count  probes\nOK\n")
         else:
             self.say(f"ERR unhandled command '{word[0]}'\n".encode())
 

@@ -520,3 +520,21 @@ def test_help_and_version():
                        (["-v"], b"vantage version "), (["--version"], b"vantage version ")):
         p = subprocess.run([VANTAGE, *args], capture_output=True)
         assert p.returncode == 0 and p.stdout.startswith(word) and p.stderr == b""
+
+
+def test_the_service_tells_the_options_of_a_measurement(sock):
+    with Fake(sock) as fake:
+        out, err = run(sock, "ping", "-c", "3", "--help")
+        assert out.startswith(b"ping [OPTION]... TARGET\n  -c count  probes\n") and err == ""
+        assert fake.lines == ["help ping"]
+        out, _ = run(sock, "trace", "--help")   # which this one does not know
+        assert b"its options are in vantage(1)" in out
+    out, _ = run(sock, "ping", "--help")
+    assert b"its options are in vantage(1)" in out and b"no service at" in out
+
+
+def test_a_word_that_is_no_address_is_told_before_the_service_is_asked(sock):
+    for args, says in ((["ping"], "'vantage ping 192.0.2.1'"), (["trace", "example.org"], "getent"),
+                       (["192.0.2.1"], "'vantage -i 192.0.2.1'"), (["pign", "192.0.2.1"], "--help")):
+        _, err = run(sock, *args, status=64)
+        assert says in err

@@ -74,7 +74,12 @@ static const struct bad bad_lines[] = {
 	{ "-I", "-I needs one or more commands" },
 	{ "-f", "-f needs a file name" },
 	{ "-f a b", "'b' is left over" },
-	{ "a b", "'b' is left over" },
+	{ "a b", "'b' is left over behind the file name 'a', which is no command" },
+	{ "192.0.2.1", "'192.0.2.1' is an address, not a file of targets: 'vantage -i 192.0.2.1'" },
+	{ "2001:db8::1 x", "'2001:db8::1' is an address" },
+	{ "ping", "ping needs an address, as in 'vantage ping 192.0.2.1'" },
+	{ "trace -q 1 example.org", "'example.org' is no IPv4 or IPv6 address, which trace takes last" },
+	{ "ping -c 3", "'3' is no IPv4 or IPv6 address, which ping takes last" },
 	{ "-i -I a", "only one of -i, -I and -f" },
 	{ "-f -i a", "only one of -i, -I and -f" },
 	{ "-i -i a", "only one of -i, -I and -f" },
@@ -341,6 +346,9 @@ a_verb_takes_the_rest_of_the_line(void **state)
 	assert_int_equal(o.mode, MODE_FILE);
 	opts_fini(&o);
 	assert_int_equal(parse("./ping", &o, &err), 0);
+	assert_int_equal(o.mode, MODE_FILE);
+	opts_fini(&o);
+	assert_int_equal(parse("-f 192.0.2.1", &o, &err), 0);
 	assert_int_equal(o.mode, MODE_FILE);
 	opts_fini(&o);
 }
