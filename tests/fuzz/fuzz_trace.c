@@ -72,6 +72,14 @@ task_done(struct task *t)
 	t->state = TASK_DONE;
 }
 
+bool
+task_claimed_port(const struct task *t, uint16_t *ret)
+{
+	(void)t;
+	(void)ret;
+	return false;
+}
+
 int
 task_claim(struct task *t, const struct claim *c)
 {

@@ -259,6 +259,7 @@ take(struct source *source)
 		return NULL;
 	m = s->queue[s->taken++];
 	m->task.engine = s->engine;
+	m->task.source = source;
 	n = m->type->claims(m, claims, 8);
 	assert_in_range(n, 0, 8);
 	assert_int_equal(task_preclaim(&m->task, claims, n), 0);
@@ -564,6 +565,14 @@ void
 sim_inject(struct sim *s, nsec_t at, const uint8_t *bytes, uint16_t len)
 {
 	event_add(s, at, EVENT_PACKET, bytes, len);
+}
+
+void
+sim_default_ports(struct sim *s, uint32_t ports)
+{
+	const struct share_config cfg = { .weight = 1, .ports = ports };
+
+	share_configure(s->engine, engine_share(s->engine), &cfg);
 }
 
 void

@@ -98,6 +98,9 @@ const struct engine_stats *sim_stats(const struct sim *);
 void sim_halt_at(struct sim *, nsec_t at);
 void sim_inject(struct sim *, nsec_t at, const uint8_t *bytes, uint16_t len);
 
+/* From now on tasks have these default ports: struct share_config. */
+void sim_default_ports(struct sim *, uint32_t ports);
+
 /* Called for each packet that leaves, before the network answers; false keeps
  * the network from answering. */
 typedef bool (*sim_hook)(void *ctx, struct sim *, const struct sim_packet *);

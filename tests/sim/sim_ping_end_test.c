@@ -7,6 +7,45 @@
 
 /* Too-big messages, ends before the end, and strangers. */
 
+/* ---- what waits for another's end ---- */
+
+static bool
+change_ports(void *ctx, struct sim *net, const struct sim_packet *p)
+{
+	uint32_t *packets = ctx;
+
+	(void)p;
+	if (++*packets == 2)
+		sim_default_ports(net, 5);
+	return true;
+}
+
+/* A reload may give its tenant others meanwhile: replies to those would be
+ * nobody's. */
+static void
+who_waits_keeps_the_port_that_it_has_claimed(void **state)
+{
+	static const char *const commands[] = { "ping -c 2 " DST, "trace -P icmp-paris " DST };
+
+	for (int i = 0; i < 2; i++) {
+		struct sim *net = sim_new(NET "pps 1000000");
+		uint32_t packets = 0;
+		uint16_t id;
+
+		sim_on_send(net, change_ports, &packets);
+		sim_add(net, commands[i]);
+		sim_add(net, commands[i]);
+		sim_go(net);
+		assert_int_equal(sim_ended(net), 2);
+		id = sim_packet(net, 0)->pkt.icmp.id;
+		assert_int_equal(sim_packet(net, sim_sent(net) - 1)->pkt.icmp.id, id);
+		sim_run(net, commands[i]);
+		assert_int_not_equal(sim_packet(net, sim_sent(net) - 1)->pkt.icmp.id, id);
+		sim_free(net);
+	}
+	(void)state;
+}
+
 /* ---- pseudo MTU and the too-big trick ---- */
 
 static void
@@ -348,6 +387,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(who_waits_keeps_the_port_that_it_has_claimed),
 		cmocka_unit_test(a_large_reply_is_answered_with_too_big),
 		cmocka_unit_test(an_ipv6_too_big_quotes_1232_bytes),
 		cmocka_unit_test(after_a_too_big_the_replies_are_fragments),

@@ -132,6 +132,17 @@ task_preclaim(struct task *t, const struct claim *claims, uint32_t count)
 	return 0;
 }
 
+bool
+task_claimed_port(const struct task *t, uint16_t *ret)
+{
+	const struct claim *first = &t->first_claim.claim;
+
+	if (first->remote.family == ADDR_NONE)
+		return false;
+	*ret = first->local_port;
+	return true;
+}
+
 int
 task_claim(struct task *t, const struct claim *c)
 {

@@ -152,6 +152,9 @@ const char *task_refusal(int err, bool at_start);
 /* Defaults that the program decides (commands.md section 2). */
 uint16_t task_default_sport(const struct task *);   /* (pid & 0x7fff) + 0x8000, or its tenant's own */
 uint16_t task_default_icmp_id(const struct task *); /* pid & 0xffff, likewise */
+/* That of the claim which its owner made before the start, when the defaults may
+ * have been others; false: it made none. */
+bool task_claimed_port(const struct task *, uint16_t *ret);
 /* A free source port or ICMP id, chosen at random and not used within the hold
  * time; for "0: let the system choose". 0, or a negative errno. */
 int task_free_port(struct task *, uint8_t proto, uint16_t *ret);

@@ -122,7 +122,8 @@ settle_port(struct ping *p)
 
 	switch ((enum ping_port)p->port) {
 	case PING_PORT_DEFAULT:
-		p->rec.sport = default_port(p);
+		if (!task_claimed_port(&p->meas.task, &p->rec.sport))
+			p->rec.sport = default_port(p);
 		break;
 	case PING_PORT_FREE:
 		rc = claim_free_port(p, &p->rec.sport);

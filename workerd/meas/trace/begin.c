@@ -62,10 +62,10 @@ take_port(struct trace *t)
 
 	if (t->choose_port)
 		return choose_port(t);
+	if (task_claimed_port(&t->meas.task, &t->rec.sport))
+		return 0;
 	if (t->rec.sport == 0)
 		t->rec.sport = task_default_sport(&t->meas.task);
-	if (t->meas.task.first_claim.claim.remote.family != ADDR_NONE)
-		return 0; /* claimed by the owner, before the start */
 	trace_claim(&t->rec, t->rec.sport, &c);
 	return task_claim(&t->meas.task, &c);
 }
