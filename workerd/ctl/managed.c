@@ -308,18 +308,13 @@ on_halt(struct roster_entry *r)
 	return m->to_halt;
 }
 
-static struct slice *
-slice_of(const struct session_env *env, uid_t uid)
-{
-	return slices_of_user(env->slices, uid, NULL, 0);
-}
-
+/* Operators alone add one, who may be such by a group that is not known later. */
 static struct slice *
 on_reslice(struct roster_entry *r)
 {
 	const struct managed *m = (struct managed *)((char *)r - offsetof(struct managed, entry));
 
-	return slice_of(m->env, m->uid);
+	return slices_of_operators(m->env->slices);
 }
 
 static const struct roster_ops managed_roster_ops = {
@@ -410,7 +405,7 @@ managed_new(
 		.source = &m->source,
 		.name = m->list.name,
 		.list = m->list.name,
-		.slice = slice_of(env, o->uid),
+		.slice = slices_of_operators(env->slices),
 		.uid = o->uid };
 	roster_add(env, &m->entry);
 	m->cycle =

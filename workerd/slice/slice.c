@@ -174,6 +174,12 @@ slices_of_tcp(struct slices *all)
 	return &all->slice[all->tcp];
 }
 
+struct slice *
+slices_of_operators(struct slices *all)
+{
+	return &all->slice[NUMBER_OPERATORS];
+}
+
 /* ---- what it may do ---- */
 
 /* Is it a word of the list? An empty list is all. */

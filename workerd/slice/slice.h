@@ -60,6 +60,7 @@ int slices_find(const struct slices *, const char *name);
  * one, else the default. */
 struct slice *slices_of_user(struct slices *, uid_t uid, const gid_t *groups, uint32_t count);
 struct slice *slices_of_tcp(struct slices *);
+struct slice *slices_of_operators(struct slices *);
 
 /*
  * May it begin one more of this kind? 0, and it counts until slice_ended. Else

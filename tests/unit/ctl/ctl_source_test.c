@@ -8,11 +8,14 @@
 
 #include <cmocka.h>
 
+#include "common/conf.h"
 #include "proto/record/ping.h"
 #include "proto/record/warts_rd.h"
 #include "tests/unit/ctl/lists.h"
 #include "workerd/ctl/managed.h"
+#include "workerd/ctl/reconf.h"
 #include "workerd/ctl/sources.h"
+#include "workerd/slice/slice.h"
 
 /* Managed sources (control.md section 3), word for word, and what their files
  * hold in the end. */
@@ -352,6 +355,40 @@ a_stuck_first_line_bounds_what_is_ahead(void **state)
 	assert_int_equal(m->tasks.count, SOURCE_SPAN_MAX - 1);
 }
 
+#define GROUP 4242
+
+static void
+on_slices(struct session_env *env)
+{
+	struct talk *t = (struct talk *)((char *)env - offsetof(struct talk, env));
+
+	session_identify(&t->s, 1000, (const gid_t[]){ GROUP }, 1);
+}
+
+/* Who added it is an operator by a group alone, and may be gone. */
+static void
+a_source_is_the_operators_after_a_reload_too(void **state)
+{
+	struct talk *t = lists_operator(state);
+	struct conf conf;
+	struct errbuf err;
+	struct managed *m;
+
+	conf_init(&conf);
+	(void)snprintf(conf.operators, sizeof(conf.operators), "%d", GROUP);
+	t->env.on_slices = on_slices;
+	assert_int_equal(reconf_apply(&t->env, &conf, &err), 0);
+	lists_put(t, "l", 1, 10);
+	(void)talk_say(t, "source add name s command wait file l outfile out\n");
+	m = sources_find(&t->env, "s");
+	assert_non_null(m);
+	for (int i = 0; i < 2; i++) {
+		assert_ptr_equal(m->source.share, engine_share(t->net.engine));
+		assert_ptr_equal(m->entry.slice, slices_of_operators(t->env.slices));
+		assert_int_equal(reconf_apply(&t->env, &conf, &err), 0);
+	}
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, talk_setup, talk_teardown)
 
 int
@@ -370,6 +407,7 @@ main(void)
 		T(a_swap_in_a_cycle_loses_nothing),
 		T(sources_are_bounded),
 		T(a_stuck_first_line_bounds_what_is_ahead),
+		T(a_source_is_the_operators_after_a_reload_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
