@@ -4,6 +4,7 @@ in the same place, which shows what the client would have said."""
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -109,14 +110,22 @@ class Servers:
             undo.enter_context(self.pair)
             # Both take their default ports from their process id: with ids near to
             # each other one would take the other's replies.
-            scamper = self.lab.popen(NODE, ["unshare", "--pid", "--fork", "--kill-child", "scamper",
+            scamper = self.lab.popen(NODE, ["unshare", "--pid", "--fork", "scamper",
                                             "-p", "1000", "-P", str(PORT["debian"])],
                                      stderr=subprocess.DEVNULL)
-            undo.callback(scamper.wait)
-            undo.callback(scamper.kill)
+            undo.callback(self.end_scamper, scamper)
             net.in_netns(self.lab.name(NODE), self.await_scamper)
             self.undo = undo.pop_all()
         return self
+
+    @staticmethod
+    def end_scamper(unshare):
+        """Its first process takes all others of their namespace along. It does not
+        end with who started it: a change of uid ends that promise (prctl(2))."""
+        with open("/proc/%d/task/%d/children" % (unshare.pid, unshare.pid)) as children:
+            for child in children.read().split():
+                os.kill(int(child), signal.SIGKILL)
+        unshare.wait()
 
     @staticmethod
     def await_scamper():
