@@ -60,6 +60,7 @@ struct run {
 	bool aborted;      /* a second signal: do not wait for anybody */
 	uint64_t finished;
 	uint64_t refused;
+	uint64_t limited; /* of these, for a limit */
 	uint64_t packets_drawn;
 	uint32_t halt_next;
 	nsec_t started;
@@ -112,6 +113,7 @@ on_answer(void *ctx, const struct session_pending *p, const char *text, const st
 	case ASK_COMMAND:
 		if (reply->kind == REPLY_LINE_ERR) {
 			r->refused++;
+			r->limited += strstr(reply->text, LINE_LIMIT) != NULL;
 			feed_refused(&r->feed, p->line_no, text, reply->text);
 		} else {
 			(void)idset_add(&r->running, reply->id);
@@ -267,10 +269,11 @@ service_broke(struct run *r, const char *why)
 static void
 gather(struct run *r)
 {
-	nsec_t now = now_mono(), wait = GATHER_MAX_NS;
+	nsec_t now = now_mono(), since = now - r->received, wait = GATHER_MAX_NS;
 
-	if (r->session.fresh > GATHER_BYTES / 16)
-		wait = (now - r->received) * GATHER_BYTES / (nsec_t)r->session.fresh;
+	/* Of what came after a long silence nothing can be told, nor multiplied. */
+	if (since < NSEC_PER_SEC && r->session.fresh > GATHER_BYTES / 16)
+		wait = since * GATHER_BYTES / (nsec_t)r->session.fresh;
 	r->received = now;
 	if (r->running.count >= GATHER_TASKS && wait >= GATHER_MIN_NS)
 		r->gathered = now + (wait < GATHER_MAX_NS ? wait : GATHER_MAX_NS);
@@ -392,6 +395,8 @@ status_of(const struct run *r)
 		return STATUS_SIGNAL + r->signal;
 	if (r->feed.bad == 0)
 		return STATUS_OK;
+	if (r->feed.bad == r->limited)
+		return STATUS_LIMIT;
 	/* All that the command line asked for was wrong: that is usage, as a wrong
 	 * option is. In a list, and beside good ones, it is bad data. */
 	return r->opts->mode != MODE_FILE && r->finished == 0 ? STATUS_USAGE : STATUS_DATA;
