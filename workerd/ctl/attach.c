@@ -154,10 +154,16 @@ copy_result(struct attach *a, struct meas *m)
 {
 	struct session_env *env = a->session->env;
 
+	int rc;
+
 	if (!env->files.copy || a->dropping)
 		return;
-	if (outfile_record(&env->files, NULL, m->type->record, m->type->result(m), &a->cycle) != 0)
-		log_warn("%s: a result is not copied to the default output", a->name);
+	rc = outfile_record(&env->files, NULL, m->type->record, m->type->result(m), &a->cycle);
+	/* Once: what is full stays so for many of them. */
+	if (rc != 0 && !a->uncopied)
+		log_warn("%s: a result is not copied to the default output, and perhaps more of them: %s",
+		    a->name, strerror(-rc));
+	a->uncopied = a->uncopied || rc != 0;
 	sources_dirty(env);
 }
 

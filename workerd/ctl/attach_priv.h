@@ -39,6 +39,7 @@ struct attach {
 	bool ending;      /* no further commands */
 	bool dropping;    /* results have nowhere to go */
 	bool starved;     /* the engine was refused tasks: too much output waits */
+	bool uncopied;    /* a result was not copied, which has been said */
 };
 
 /* In the list of all sources, from its beginning to its end; observers are told. */
