@@ -255,8 +255,9 @@ static bool
 held_up(const struct managed *m)
 {
 	const struct outfiles *files = &m->env->files;
+	const struct outfile *copy = files->copy ? files->given : NULL;
 
-	return outfile_full(m->out) || (files->copy && files->given != NULL && outfile_full(files->given));
+	return outfile_full(m->out) || (copy != NULL && outfile_ready(copy) && outfile_full(copy));
 }
 
 static struct task *
@@ -275,7 +276,8 @@ on_take(struct source *src)
 			break;
 		m->starved = i == TAKE_LINES - 1;
 	}
-	if (m->starved)
+	/* A file that is looked through wants ticks of its own; a lost one none. */
+	if (m->starved && outfile_ready(m->out))
 		sources_want(m->env, held_up(m) ? 100 : 0);
 	if (t != NULL)
 		m->taken++;
@@ -438,8 +440,6 @@ managed_start(struct managed *m)
 		wake(m);
 	else if (outfile_ready(m->out))
 		cycle_begin(m);
-	else
-		sources_want(m->env, 0);
 }
 
 void
@@ -450,11 +450,9 @@ managed_tick(struct managed *m, nsec_t now)
 		return;
 	if (!m->in_cycle && now < m->next_cycle)
 		sources_want(m->env, (uint32_t)((m->next_cycle - now) / NSEC_PER_MSEC) + 1);
-	else if (!m->in_cycle && !outfile_ready(m->out))
-		sources_want(m->env, 100);
-	else if (!m->in_cycle)
+	else if (!m->in_cycle && outfile_ready(m->out))
 		cycle_begin(m);
-	else if (m->starved)
+	else if (m->in_cycle && m->starved)
 		wake(m);
 }
 

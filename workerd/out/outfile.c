@@ -318,11 +318,13 @@ outfile_trouble(const struct outfile *o, struct errbuf *ret)
 
 /* ---- records ---- */
 
-/* Whose copy it gets; NULL: none. */
+/* What gets a copy; NULL: nothing, perhaps because nobody reads it any more. */
 static struct store *
 copy_of(const struct outfiles *all, const struct outfile *o)
 {
-	return all->copy && all->given != NULL && all->given != o ? all->given->store : NULL;
+	if (!all->copy || all->given == NULL || all->given == o)
+		return NULL;
+	return store_ready(all->given->store) ? all->given->store : NULL;
 }
 
 int

@@ -263,10 +263,21 @@ stuck(struct store *d, int err)
 	return errbuf_set(&d->why, -err, "%s", strerror(err));
 }
 
+/* Who read it has gone, and nobody else can come. */
+static int
+abandon(struct store *d)
+{
+	buf_reset(&d->wait);
+	buf_reset(&d->packed);
+	return give_up(d, -EPIPE, "nobody reads it any more");
+}
+
 /* All or nothing; of what flows away what there is room for. */
 static int
 failed(struct store *d, struct buf *b, size_t done, int err)
 {
+	if (d->flows && err == EPIPE)
+		return abandon(d);
 	if (d->flows) {
 		d->size += done;
 		buf_consume(b, done);

@@ -33,7 +33,7 @@ struct store {
 	bool mended;       /* it was damaged, and is looked through again */
 	bool given;        /* opened by who started us, not in the data directory */
 	bool flows;        /* a pipe or a terminal: nothing of it can be cut off */
-	bool lost;         /* it could not be looked through, and takes nothing */
+	bool lost;         /* it could not be looked through, or nobody reads it: it takes nothing */
 	char path[DIR_PATH_MAX];
 };
 
@@ -63,7 +63,7 @@ int store_cycle_stop(struct store *, const struct cycle_record *);
 
 /* Makes what waits ready to be written. 0, -ENOMEM. */
 int store_pack(struct store *);
-/* Writes what was packed. 0 or a negative errno: it waits on. */
+/* Writes what was packed. 0 or a negative errno: it waits on; -EPIPE: it is lost. */
 int store_flush(struct store *);
 /* Bytes that wait, as they are. */
 size_t store_waiting(const struct store *);

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -368,6 +369,38 @@ a_long_tail_is_not_cut(void **state)
 	assert_string_equal(talk_say(t, "outfile close a\n"), "OK\n");
 }
 
+static uint32_t ticks_wanted;
+
+static void
+want_tick(struct session_env *env, uint32_t ms)
+{
+	(void)env;
+	(void)ms;
+	ticks_wanted++;
+}
+
+static void
+who_waits_for_a_lost_file_wakes_nobody(void **state)
+{
+	struct talk *t = operator(state);
+
+	make_long(t);
+	assert_int_equal(truncate(talk_path(t, "long"), (off_t)(talk_size(t, "long") + 2 * OUTFILE_MEND_MAX)), 0);
+	talk_put(t, "l", "10.0.0.1\n", 9);
+	assert_string_equal(talk_say(t, "outfile open name a file long mode append\n"), "OK\n");
+	assert_string_equal(talk_say(t, "source add name s file l outfile a\n"), "OK source added\n");
+	for (int i = 0; i < 40; i++)
+		sources_tick(&t->env, 0);
+	t->env.sources.want_tick = want_tick;
+	ticks_wanted = 0;
+	for (int i = 0; i < 3; i++)
+		sources_tick(&t->env, 0);
+	assert_int_equal(ticks_wanted, 0);
+	assert_string_equal(talk_say(t, "source delete s\n"), "OK source 's' deleted\n");
+	sources_tick(&t->env, 0);
+	assert_string_equal(talk_say(t, "outfile close a\n"), "OK\n");
+}
+
 /* ---- reasons ---- */
 
 static void
@@ -426,6 +459,32 @@ a_full_pipe_holds_nobody_else_up(void **state)
 	assert_string_equal(talk_say(t, "outfile close -\n"), "OK\n");
 	assert_null(t->env.files.given);
 	(void)close(ends[0]);
+}
+
+static void
+who_reads_the_default_output_may_go(void **state)
+{
+	struct talk *t = operator(state);
+	struct errbuf err;
+	int ends[2];
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+	(void)close(ends[0]);
+	assert_int_equal(outfiles_give(&t->env.files, ends[1], "copy,json,-", &err), 0);
+	assert_string_equal(talk_say(t, "outfile open name a file f mode truncate\n"), "OK\n");
+	write_one(t, outfiles_find(&t->env.files, "a"));
+	assert_int_equal(sources_commit(&t->env), 0);
+	assert_string_equal(talk_say(t, "outfile list\n"), "INFO 'a' file 'f' refcnt 1\n"
+							   "INFO '-' file '-' refcnt 1 trouble '-: nobody reads it any more'\nOK\n");
+	/* The others go on, and nothing is tried again. */
+	t->env.sources.want_tick = want_tick;
+	ticks_wanted = 0;
+	write_one(t, outfiles_find(&t->env.files, "a"));
+	assert_int_equal(sources_commit(&t->env), 0);
+	assert_int_equal(ticks_wanted, 0);
+	assert_int_equal(records_in(t, "f"), 2);
+	assert_string_equal(talk_say(t, "outfile close -\n"), "OK\n");
 }
 
 static void
@@ -500,8 +559,10 @@ main(void)
 		T(a_cut_stream_is_mended),
 		T(a_long_file_is_looked_through_piece_by_piece),
 		T(a_long_tail_is_not_cut),
+		T(who_waits_for_a_lost_file_wakes_nobody),
 		T(the_reason_can_be_asked_for),
 		T(a_full_pipe_holds_nobody_else_up),
+		T(who_reads_the_default_output_may_go),
 		T(what_is_given_must_say_what_it_is),
 		T(a_swap_splits_no_record),
 		T(what_waits_for_the_disk_is_bounded),
