@@ -49,6 +49,10 @@ int line_put_word(struct buf *, const char *text);
 /* Any case; the whole of both. */
 bool line_word_is(const char *a, const char *b);
 
+/* How the sentence ends that refuses a command for a limit, before what it waits
+ * for: the command was right, and may be tried again. */
+#define LINE_LIMIT ", 0 left; again "
+
 /* How the reply lines begin. */
 enum reply_kind {
 	REPLY_LINE_OK = 0,
