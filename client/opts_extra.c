@@ -75,9 +75,9 @@ static const struct {
 	{ ".json.gz", FORMAT_JSON, COMP_GZIP },
 	{ ".json.bz2", FORMAT_JSON, COMP_BZIP2 },
 	{ ".json.xz", FORMAT_JSON, COMP_XZ },
-	{ ".txt.gz", FORMAT_TEXT, COMP_GZIP },
-	{ ".txt.bz2", FORMAT_TEXT, COMP_BZIP2 },
-	{ ".txt.xz", FORMAT_TEXT, COMP_XZ },
+	{ ".gz", FORMAT_UNSET, COMP_GZIP },
+	{ ".bz2", FORMAT_UNSET, COMP_BZIP2 },
+	{ ".xz", FORMAT_UNSET, COMP_XZ },
 };
 
 int
@@ -155,7 +155,7 @@ format_from_suffix(struct opts *o)
 			continue;
 		if (o->format == FORMAT_UNSET)
 			o->format = suffixes[i].format;
-		if (o->format == suffixes[i].format && o->comp == COMP_NONE)
+		if (o->comp == COMP_NONE)
 			o->comp = suffixes[i].comp;
 	}
 }

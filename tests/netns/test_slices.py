@@ -118,6 +118,7 @@ def test_a_slice_is_held_to_its_limits(lab, counts):
             within(counts, lambda low, high, took: near(low / took, 50, 0.06))
             done = pair.cli(["-I", "ping -c 1 " + LOW[5]], uid=CAROL)
             assert "slice gamma: running 4, 0 left; again when one of them ends" in done.stderr
+            assert done.returncode == 75
             done = pair.cli(["-I", "trace " + LOW[5]], uid=CAROL)
             assert "slice gamma: methods ping, not trace" in done.stderr
         finally:

@@ -9,6 +9,7 @@
 
 #include "common/log.h"
 #include "common/strnum.h"
+#include "proto/line.h"
 #include "workerd/ctl/attach_priv.h"
 #include "workerd/ctl/session.h"
 #include "workerd/probe/engine.h"
@@ -243,7 +244,7 @@ begin(const struct session *s, const char *method, struct errbuf *reterr)
 
 	if (s->peer->tasks >= max)
 		return errbuf_set(reterr, -EDQUOT,
-		    "this user: %u measurements, 0 left; again when one of them ends", max);
+		    "this user: %u measurements" LINE_LIMIT "when one of them ends", max);
 	return slice_begin(s->slice, method, slice_now(s->slice), reterr);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/strnum.h"
+#include "proto/line.h"
 
 #define HOUR_NS (3600 * NSEC_PER_SEC)
 #define NUMBER_OPERATORS 0
@@ -231,12 +232,12 @@ slice_begin(struct slice *s, const char *method, nsec_t now, struct errbuf *rete
 		    method);
 	if (c->running != 0 && s->running >= c->running)
 		return errbuf_set(reterr, refuse(s, SLICE_RUNNING),
-		    "slice %s: running %u, 0 left; again when one of them ends", c->name, c->running);
+		    "slice %s: running %u" LINE_LIMIT "when one of them ends", c->name, c->running);
 	if (c->hourly != 0) {
 		wait = hour_full(s, now);
 		if (wait != 0)
 			return errbuf_set(reterr, refuse(s, SLICE_HOURLY),
-			    "slice %s: hourly %u, 0 left; again in %u seconds", c->name, c->hourly, wait);
+			    "slice %s: hourly %u" LINE_LIMIT "in %u seconds", c->name, c->hourly, wait);
 		s->hour_used++;
 	}
 	s->running++;

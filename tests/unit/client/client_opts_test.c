@@ -309,7 +309,10 @@ suffix_gives_the_format_unless_an_option_does(void **state)
 		{ "-o a.out f", FORMAT_TEXT, COMP_NONE },
 		{ "-O text -o a.warts f", FORMAT_TEXT, COMP_NONE },
 		{ "-O warts -o a.warts.gz f", FORMAT_WARTS, COMP_GZIP },
-		{ "-O json -o a.warts.gz f", FORMAT_JSON, COMP_NONE },
+		{ "-O json -o a.warts.gz f", FORMAT_JSON, COMP_GZIP },
+		{ "-o a.gz f", FORMAT_TEXT, COMP_GZIP },
+		{ "-O warts -o a.bz2 f", FORMAT_WARTS, COMP_BZIP2 },
+		{ "-o gz f", FORMAT_TEXT, COMP_NONE },
 		{ "-o .warts f", FORMAT_TEXT, COMP_NONE },
 		{ "-O warts.gz -o a f", FORMAT_WARTS, COMP_GZIP },
 	};
