@@ -51,7 +51,8 @@ static int
 refuse_connect(const char *path, int rc, struct errbuf *err)
 {
 	if (rc == -EACCES || rc == -EPERM)
-		return errbuf_set(err, STATUS_PERMISSION, "no permission for the service's socket %s", path);
+		return errbuf_set(err, STATUS_PERMISSION,
+		    "no permission for the service's socket %s: its owner and mode say who has it", path);
 	return errbuf_set(err, STATUS_AWAY,
 	    "no service at %s (%s): 'systemctl start vantage.socket' starts it, and "
 	    "with sudo a run needs none",

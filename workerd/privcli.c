@@ -16,7 +16,10 @@ privcli_init(struct privcli *cli, int fd, struct errbuf *reterr)
 
 	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != SOCK_SEQPACKET ||
 	    fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
-		return errbuf_set(reterr, -EINVAL, "descriptor %d is no channel to vantage-privd", fd);
+		return errbuf_set(reterr, -EINVAL,
+		    "descriptor %d is no channel to vantage-privd, which starts its worker itself; else "
+		    "--privd PATH",
+		    fd);
 	*cli = (struct privcli){ .fd = fd };
 	return 0;
 }
