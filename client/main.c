@@ -8,6 +8,7 @@
 #include "client/config.h"
 #include "client/guard.h"
 #include "client/help.h"
+#include "client/name.h"
 #include "client/opts.h"
 #include "client/run.h"
 #include "client/serve.h"
@@ -107,7 +108,11 @@ main(int argc, char **argv)
 		opts_fini(&opts);
 		return rc == -ENOMEM ? STATUS_INTERNAL : STATUS_USAGE;
 	}
-	status = run(&opts);
+	status = opts.mode == MODE_VERB ? name_resolve(&opts, &err) : STATUS_OK;
+	if (status == STATUS_OK)
+		status = run(&opts);
+	else
+		ui_say(&ui, "%s", err.text);
 	opts_fini(&opts);
 	return status;
 }

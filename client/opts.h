@@ -84,6 +84,7 @@ struct opts {
 	bool tsps;
 	bool cmdfile;
 	bool debug_append;
+	char target[ADDR_STRLEN]; /* of a host's name */
 	const char **operands;
 	uint32_t operand_count;
 };

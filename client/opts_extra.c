@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/name.h"
+
 enum extra_kind {
 	EXTRA_FORMAT, /* a and b: format and compression */
 	EXTRA_ALWAYS, /* asks for what vantage always does */
@@ -188,11 +190,10 @@ check_verb(const struct opts *o, struct errbuf *err)
 
 	if (o->operand_count == 1)
 		return errbuf_set(err, -EINVAL, "%s needs an address, as in 'vantage %s 192.0.2.1'", word, word);
-	if (is_address(last))
+	if (is_address(last) || name_is_host(last))
 		return 0;
-	return errbuf_set(err, -EINVAL,
-	    "'%.64s' is no IPv4 or IPv6 address, which %s takes last; 'getent ahosts NAME' finds those of a name",
-	    last, word);
+	return errbuf_set(
+	    err, -EINVAL, "'%.64s' is no address and no host's name, which %s takes last", last, word);
 }
 
 static int

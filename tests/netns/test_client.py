@@ -533,8 +533,15 @@ def test_the_service_tells_the_options_of_a_measurement(sock):
     assert b"its options are in vantage(1)" in out and b"no service at" in out
 
 
+def test_a_host_has_its_first_address(sock):
+    with Fake(sock) as fake:
+        run(sock, "ping", "-c", "1", "localhost")
+        (command,) = sent(fake)
+        assert command in ("ping -c 1 127.0.0.1", "ping -c 1 ::1")
+
+
 def test_a_word_that_is_no_address_is_told_before_the_service_is_asked(sock):
-    for args, says in ((["ping"], "'vantage ping 192.0.2.1'"), (["trace", "example.org"], "getent"),
+    for args, says in ((["ping"], "'vantage ping 192.0.2.1'"), (["trace", "192.0.2"], "no host's name"),
                        (["192.0.2.1"], "'vantage -i 192.0.2.1'"), (["pign", "192.0.2.1"], "--help")):
         _, err = run(sock, *args, status=64)
         assert says in err
