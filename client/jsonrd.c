@@ -131,12 +131,6 @@ json_u64(const char *value)
 	return v;
 }
 
-bool
-json_true(const char *value)
-{
-	return value != NULL && strncmp(value, "true", 4) == 0;
-}
-
 const char *
 json_text(const char *value, char *buf, size_t cap)
 {

@@ -23,7 +23,6 @@ const char *json_next(const char *element);
 
 /* 0 for what is no such number. */
 uint64_t json_u64(const char *value);
-bool json_true(const char *value);
 /* A string, cut to cap, what cannot be printed as '?'; "" for what is none. */
 const char *json_text(const char *value, char *buf, size_t cap);
 

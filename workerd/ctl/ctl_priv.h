@@ -55,8 +55,7 @@ void shutdown_asked(struct ctl *);
 void shutdown_step(struct ctl *);
 /* A handle has been closed; frees all after the last. */
 void ctl_handle_closed(struct ctl *);
-/* Listeners wait for connections, or do not. */
-void listeners_pause(struct ctl *);
+/* Listeners wait for connections again. */
 void listeners_resume(struct ctl *);
 void listener_close(struct listener *);
 

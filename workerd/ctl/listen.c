@@ -87,6 +87,22 @@ serve(struct listener *l, int fd, const union peer_addr *peer)
 }
 
 static void
+on_retry(uv_timer_t *h)
+{
+	listeners_resume(h->data);
+}
+
+/* Listeners wait for nothing for a while. */
+static void
+listeners_pause(struct ctl *ctl)
+{
+	for (struct listener *l = ctl->listeners; l != NULL; l = l->next)
+		(void)uv_poll_stop(&l->poll);
+	ctl->paused = true;
+	(void)uv_timer_start(&ctl->retry, on_retry, RETRY_MS, 0);
+}
+
+static void
 on_connection(uv_poll_t *h, int status, int events)
 {
 	struct listener *l = h->data;
@@ -113,21 +129,6 @@ on_connection(uv_poll_t *h, int status, int events)
 		}
 		return;
 	}
-}
-
-static void
-on_retry(uv_timer_t *h)
-{
-	listeners_resume(h->data);
-}
-
-void
-listeners_pause(struct ctl *ctl)
-{
-	for (struct listener *l = ctl->listeners; l != NULL; l = l->next)
-		(void)uv_poll_stop(&l->poll);
-	ctl->paused = true;
-	(void)uv_timer_start(&ctl->retry, on_retry, RETRY_MS, 0);
 }
 
 void

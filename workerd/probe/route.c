@@ -70,12 +70,6 @@ routes_free(struct routes *r)
 	free(r);
 }
 
-int
-routes_fd(const struct routes *r)
-{
-	return r->fd;
-}
-
 void
 routes_changed(struct routes *r)
 {

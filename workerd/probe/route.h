@@ -21,7 +21,6 @@ void routes_free(struct routes *);
 
 /* The descriptor is readable: changes. Never blocks. */
 void routes_changed(struct routes *);
-int routes_fd(const struct routes *);
 
 /* 0, or a negative errno: -ENETUNREACH, -EHOSTUNREACH ... */
 int routes_get(struct routes *, const struct addr *dst, const struct addr *via, struct route *ret);

@@ -38,7 +38,7 @@ meter_add(struct meter *m, nsec_t now)
 }
 
 struct share_config {
-	uint32_t weight; /* 1 .. SHARE_WEIGHT_MAX */
+	uint32_t weight; /* 1 .. 10000 */
 	uint32_t pps;    /* at most, also when others are idle; 0: no limit */
 	uint32_t window; /* tasks running at once; 0: no limit */
 	/* Which default source port and ICMP id its tasks have, counted from the
@@ -46,8 +46,6 @@ struct share_config {
 	 * and tenants must not. */
 	uint32_t ports;
 };
-
-#define SHARE_WEIGHT_MAX 10000
 
 struct share {
 	struct share_config cfg;

@@ -36,8 +36,9 @@ header_size(uint8_t family, uint8_t method, uint16_t offset)
 			  (family == ADDR_IP6 ? IP6_HDR : IP4_HDR));
 }
 
-uint16_t
-trace_header_size(const struct trace_record *rec)
+/* Bytes of IP and transport headers: no probe is smaller. */
+static uint16_t
+headers_of(const struct trace_record *rec)
 {
 	return header_size(rec->dst.family, rec->method, rec->offset);
 }
@@ -54,7 +55,7 @@ trace_alters_payload(const struct trace_record *rec)
 uint16_t
 trace_min_size(const struct trace_record *rec)
 {
-	uint16_t size = trace_header_size(rec);
+	uint16_t size = headers_of(rec);
 
 	if (rec->offset != 0)
 		size = (uint16_t)(size + COUNTER_BYTES);
@@ -181,7 +182,7 @@ fill_probe(struct trace *t, struct probe *p, uint32_t number, uint8_t ttl, uint1
 	p->tos = rec->tos;
 	p->ip_id = (uint16_t)number;
 	p->sport = rec->sport;
-	p->payload_len = (uint16_t)(size - trace_header_size(rec));
+	p->payload_len = (uint16_t)(size - headers_of(rec));
 	if (rec->offset != 0) {
 		p->frag = true;
 		p->frag_off = rec->offset;

@@ -116,8 +116,6 @@ int trace_note_reply(struct trace *, struct trace_leg *, uint16_t probe, const s
 bool trace_send(struct trace *, struct probe *p, struct trace_leg *leg, uint8_t ttl, uint8_t id,
     uint16_t size, const struct instant *now);
 uint16_t trace_probe_size(uint8_t family, uint8_t method, uint16_t offset, int32_t payload_len);
-/* Bytes of IP and transport headers: no probe is smaller. */
-uint16_t trace_header_size(const struct trace_record *);
 /* Are the payload's first bytes chosen for the checksum's sake? */
 bool trace_alters_payload(const struct trace_record *);
 /* With what the method must have in its payload. */
