@@ -53,6 +53,10 @@ def problems():
                      WORD.findall(table("common/conf.c", "conf_words")))
     yield from lacks("vantage.conf.5", page, r"^\.It Ic slice .*Cm %s\b",
                      WORD.findall(table("common/conf_slice.c", "keys")))
+    page = read("docs/vantage-workerd.8")
+    yield from lacks("vantage-workerd.8", page, r"^\.It .*Ic %s\b", WORD.findall(table("workerd/ctl/cmd.c", "cmds")))
+    yield from lacks("vantage-workerd.8", page, r"^\.Cm .*\b%s\b",
+                     WORD.findall(table("workerd/ctl/cmd_attach.c", "keys")))
     for name, path, rows in PROCESSES:
         yield from lacks(name, read("docs/" + name), r"^\.It .* -%s( |$)", WORD.findall(table(path, rows)))
 
