@@ -206,8 +206,8 @@ io_route(void *ctx, const struct addr *dst, const struct addr *via, struct route
 	struct sim *s = ctx;
 
 	s->via = via != NULL ? *via : (struct addr){ 0 };
-	if (s->topo.noroute)
-		return -ENETUNREACH;
+	if (s->topo.noroute != 0)
+		return -s->topo.noroute;
 	*ret =
 	    (struct route){ .src = s->topo.here[topo_family(dst->family)], .ifindex = 1, .mtu = s->topo.mtu };
 	ret->local = addr_equal(dst, &ret->src);

@@ -19,7 +19,7 @@
  *   here ADDR		our own address (default 192.0.2.100 and 2001:db8::100)
  *   mtu N		of our interface (default 1500)
  *   pps N, hold N, seed N, nameserver ADDR
- *   noroute		no route to anywhere
+ *   noroute [ERRNO]	no route to anywhere (default ENETUNREACH)
  *   notx		the kernel gives no transmit stamps
  *   busy PORT		another program has this port; repeatable
  *   refuse N ERRNO	the N-th probe (from 1; 0: every) fails with EPERM,

@@ -186,6 +186,7 @@ what_cannot_be_sent_ends_with_its_errno(void **state)
 {
 	static const struct error_row rows[] = {
 		{ "noroute", ENETUNREACH, 0, "no route: Network is unreachable" },
+		{ "noroute EACCES", EACCES, 0, "no route: Permission denied" }, /* ip route add prohibit */
 		{ "refuse 1 EPERM", EPERM, 0, "probe not sent: forbidden by the host's policy, see vantage.conf(5)" },
 		{ "refuse 3 ENETUNREACH", ENETUNREACH, 2, "probe not sent: Network is unreachable" },
 		{ "mtu 50", EMSGSIZE, 0, "probe not sent: Message too long" },

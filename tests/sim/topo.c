@@ -250,20 +250,26 @@ take_ttl(struct topo *t, char **save)
 		t->last_ttl = last;
 }
 
+static int
+errno_of(const char *name)
+{
+	static const int known[] = { EPERM, ENETUNREACH, EMSGSIZE, EAGAIN, ENOBUFS, EINVAL, EHOSTUNREACH,
+		ENETDOWN, EACCES };
+
+	for (size_t i = 0; name != NULL && i < sizeof(known) / sizeof(known[0]); i++) {
+		if (strcmp(strerrorname_np(known[i]), name) == 0)
+			return known[i];
+	}
+	fail_msg("topology: no errno '%s'", name == NULL ? "" : name);
+	return 0;
+}
+
 static void
 take_refusal(struct topo *t, const char *nth, const char *name)
 {
-	static const int known[] = { EPERM, ENETUNREACH, EMSGSIZE, EAGAIN, ENOBUFS, EINVAL, EHOSTUNREACH,
-		ENETDOWN };
-
-	for (size_t i = 0; name != NULL && i < sizeof(known) / sizeof(known[0]); i++) {
-		if (strcmp(strerrorname_np(known[i]), name) == 0 && t->refusal_count < TOPO_REFUSALS) {
-			t->refusal[t->refusal_count].nth = number(nth, 1000000);
-			t->refusal[t->refusal_count++].err = known[i];
-			return;
-		}
-	}
-	fail_msg("topology: bad refusal");
+	assert_true(t->refusal_count < TOPO_REFUSALS);
+	t->refusal[t->refusal_count].nth = number(nth, 1000000);
+	t->refusal[t->refusal_count++].err = errno_of(name);
 }
 
 static void
@@ -309,7 +315,8 @@ take_statement(struct topo *t, char *text)
 				take_word(&t->dst, word);
 		}
 	} else if (strcmp(word, "noroute") == 0) {
-		t->noroute = true;
+		word = strtok_r(NULL, " \t", &save);
+		t->noroute = word == NULL ? ENETUNREACH : errno_of(word);
 	} else if (strcmp(word, "notx") == 0) {
 		t->notx = true;
 	} else {

@@ -79,7 +79,7 @@ struct topo {
 	uint32_t hold_s;
 	uint32_t seed;
 	struct addr nameserver;
-	bool noroute;
+	int noroute; /* errno; 0: there is one */
 	bool notx;
 	uint32_t busy_count;
 	uint16_t busy[TOPO_BUSY];

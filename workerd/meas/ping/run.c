@@ -188,7 +188,7 @@ start(struct task *t, const struct instant *now)
 		via = NULL;
 	rc = task_route(t, &p->rec.dst, via, &route);
 	if (rc != 0) {
-		end_error(p, -rc, "no route", task_refusal(-rc, true));
+		end_error(p, -rc, "no route", task_refusal(-rc, false));
 		return;
 	}
 	if (p->rec.src.family == ADDR_NONE)
