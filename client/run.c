@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "client/confine.h"
+#include "client/crowd.h"
 #include "client/feed.h"
 #include "client/idset.h"
 #include "client/output.h"
@@ -49,6 +50,7 @@ struct run {
 	struct results results;
 	struct output output;
 	struct feed feed;
+	struct crowd crowd;
 	struct idset running;
 	enum run_state state;
 	int sigfd;
@@ -104,6 +106,23 @@ flush(struct run *r)
 		run_goto(r, RUN_OVER);
 }
 
+/* Kept for later, if it was refused for what passes. */
+static bool
+keep(struct run *r, const struct session_pending *p, const char *reason)
+{
+	const struct session *s = &r->session;
+
+	if (r->state == RUN_HALT || !crowd_is_reason(reason))
+		return false;
+	if (r->crowd.max == 0)
+		ui_say(&r->ui, "%s: the others wait", reason);
+	if (!crowd_put(&r->crowd, p->line_no, s->out.p + s->acked, p->len, r->running.count, now_mono()))
+		return false;
+	if (r->state == RUN_WAIT)
+		run_goto(r, RUN_FEED);
+	return true;
+}
+
 static int
 on_answer(void *ctx, const struct session_pending *p, const char *text, const struct reply_line *reply)
 {
@@ -111,11 +130,11 @@ on_answer(void *ctx, const struct session_pending *p, const char *text, const st
 
 	switch ((enum session_ask)p->ask) {
 	case ASK_COMMAND:
-		if (reply->kind == REPLY_LINE_ERR) {
+		if (reply->kind == REPLY_LINE_ERR && !keep(r, p, reply->text)) {
 			r->refused++;
 			r->limited += strstr(reply->text, LINE_LIMIT) != NULL;
 			feed_refused(&r->feed, p->line_no, text, reply->text);
-		} else {
+		} else if (reply->kind == REPLY_LINE_OK) {
 			(void)idset_add(&r->running, reply->id);
 		}
 		return 0;
@@ -141,8 +160,10 @@ on_block(void *ctx, const struct reply_line *head, const char *bytes, size_t len
 		return rc;
 	}
 	r->output.records++;
-	if (!head->inprogress && head->id != 0 && idset_remove(&r->running, head->id))
+	if (!head->inprogress && head->id != 0 && idset_remove(&r->running, head->id)) {
 		session_finished(&r->session, ++r->finished);
+		crowd_ended(&r->crowd);
+	}
 	if (output_is_full(&r->output))
 		flush(r);
 	return 0;
@@ -153,14 +174,22 @@ static const struct session_ops run_session_ops = { on_answer, on_block };
 static void
 feed(struct run *r)
 {
+	struct session *s = &r->session;
+	nsec_t now = now_mono();
+
 	r->input_waits = false;
-	while (session_has_room_for_command(&r->session)) {
-		size_t from = r->session.out.len;
+	while (crowd_open(&r->crowd, r->running.count + s->pending_count, now) &&
+	       session_has_room_for_command(s)) {
+		size_t from = s->out.len;
 		uint64_t line;
 
-		switch (feed_next(&r->feed, &r->session.out, &line)) {
+		if (crowd_take(&r->crowd, &s->out, &line)) {
+			session_pushed(s, from, ASK_COMMAND, line);
+			continue;
+		}
+		switch (feed_next(&r->feed, &s->out, &line)) {
 		case FEED_COMMAND:
-			session_pushed(&r->session, from, ASK_COMMAND, line);
+			session_pushed(s, from, ASK_COMMAND, line);
 			break;
 		case FEED_WAIT:
 			r->input_waits = true;
@@ -330,6 +359,8 @@ wait_ms(const struct run *r, nsec_t now)
 		at = r->halted + HALT_WAIT;
 	if (r->gathered > now && at > r->gathered)
 		at = r->gathered;
+	if (r->state == RUN_FEED && at > crowd_wake(&r->crowd))
+		at = crowd_wake(&r->crowd);
 	if (at == INT64_MAX)
 		return -1;
 	return at <= now ? 0 : (int)((at - now) / NSEC_PER_MSEC) + 1;
@@ -452,6 +483,7 @@ open_all(struct run *r, struct errbuf *err)
 	const struct opts *o = r->opts;
 	int rc;
 
+	crowd_init(&r->crowd);
 	rc = feed_init(&r->feed, o, &r->ui, err);
 	if (rc != 0)
 		return rc;
@@ -489,6 +521,7 @@ close_all(struct run *r, int status, const char *why)
 		status = errbuf_set(&err, STATUS_CREATE, "%s", strerror(-rc));
 	results_fini(&r->results);
 	feed_fini(&r->feed);
+	crowd_fini(&r->crowd);
 	idset_fini(&r->running);
 	(void)close(r->sigfd);
 	/* The pair has said why it ended; its status says more than ours. */

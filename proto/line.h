@@ -52,6 +52,8 @@ bool line_word_is(const char *a, const char *b);
 /* How the sentence ends that refuses a command for a limit, before what it waits
  * for: the command was right, and may be tried again. */
 #define LINE_LIMIT ", 0 left; again "
+/* As many run as may. */
+#define LINE_LIMIT_RUNNING LINE_LIMIT "when one of them ends"
 
 /* How the reply lines begin. */
 enum reply_kind {

@@ -116,13 +116,25 @@ def test_a_slice_is_held_to_its_limits(lab, counts):
         try:
             time.sleep(1)
             within(counts, lambda low, high, took: near(low / took, 50, 0.06))
-            done = pair.cli(["-I", "ping -c 1 " + LOW[5]], uid=CAROL)
-            assert "slice gamma: running 4, 0 left; again when one of them ends" in done.stderr
-            assert done.returncode == 75
+            late = pair.popen(["-I", "ping -c 1 " + LOW[5]], uid=CAROL, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.PIPE, text=True)
+            time.sleep(1.5)
+            assert late.poll() is None
             done = pair.cli(["-I", "trace " + LOW[5]], uid=CAROL)
             assert "slice gamma: methods ping, not trace" in done.stderr
         finally:
             end(carol)
+        said = late.communicate(timeout=10)[1]
+        assert "slice gamma: running 4, 0 left; again when one of them ends: the others wait" in said
+        assert late.returncode == 0
+
+
+def test_a_list_longer_than_what_may_run_is_done_whole(lab):
+    with pair_module.Vantage(lab, node="t", conf=CONF) as pair:
+        targets = ["203.0.113.2", "198.51.100.1"] * 20
+        done = pair.cli(["-p", "1000", "-O", "json", "-c", "ping -c 1 -o 1 -W 0.2", "-i", *targets], uid=CAROL)
+        assert done.returncode == 0 and done.stderr.count("\n") == 1, done.stderr
+        assert sorted(r["dst"] for r in pair_module.records(done.stdout)) == sorted(targets)
 
 
 @pytest.mark.parametrize("command", ["ping -c 1 -W 0.5", "ping -P udp -c 1 -W 0.5",

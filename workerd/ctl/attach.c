@@ -244,7 +244,7 @@ begin(const struct session *s, const char *method, struct errbuf *reterr)
 
 	if (s->peer->tasks >= max)
 		return errbuf_set(reterr, -EDQUOT,
-		    "this user: %u measurements" LINE_LIMIT "when one of them ends", max);
+		    "this user: %u measurements" LINE_LIMIT_RUNNING, max);
 	return slice_begin(s->slice, method, slice_now(s->slice), reterr);
 }
 

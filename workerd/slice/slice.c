@@ -232,7 +232,7 @@ slice_begin(struct slice *s, const char *method, nsec_t now, struct errbuf *rete
 		    method);
 	if (c->running != 0 && s->running >= c->running)
 		return errbuf_set(reterr, refuse(s, SLICE_RUNNING),
-		    "slice %s: running %u" LINE_LIMIT "when one of them ends", c->name, c->running);
+		    "slice %s: running %u" LINE_LIMIT_RUNNING, c->name, c->running);
 	if (c->hourly != 0) {
 		wait = hour_full(s, now);
 		if (wait != 0)
