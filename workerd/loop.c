@@ -3,12 +3,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/timerfd.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "common/log.h"
 
@@ -324,25 +322,4 @@ void
 loop_end(struct loop *l)
 {
 	uv_stop(&l->uv);
-}
-
-static void
-close_handle(uv_handle_t *h, void *arg)
-{
-	(void)arg;
-	if (!uv_is_closing(h))
-		uv_close(h, NULL);
-}
-
-void
-loop_fini(struct loop *l)
-{
-	uv_walk(&l->uv, close_handle, NULL);
-	(void)uv_run(&l->uv, UV_RUN_DEFAULT);
-	(void)uv_loop_close(&l->uv);
-	engine_free(l->engine);
-	routes_free(l->routing);
-	rx_fini(&l->rx);
-	tx_fini(&l->tx);
-	(void)close(l->timerfd);
 }

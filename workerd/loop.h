@@ -44,8 +44,7 @@ struct loop {
 	struct engine *engine;
 };
 
-/* Descriptors that privd passed; taken over by loop_init, which closes them on
- * failure too. */
+/* Descriptors that privd passed, for as long as the process lives. */
 struct loop_fds {
 	int ring;
 	int raw4;
@@ -67,6 +66,5 @@ void loop_wake(struct loop *);
 /* Runs until loop_end. */
 void loop_run(struct loop *);
 void loop_end(struct loop *);
-void loop_fini(struct loop *);
 
 #endif

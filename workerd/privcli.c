@@ -157,18 +157,8 @@ privcli_open_client(struct privcli *cli, int *ret_fd)
 	return call(cli, PP_OPEN_CLIENT, &nothing, NULL, ret_fd);
 }
 
-int
-privcli_echo(struct privcli *cli, uint32_t value, int *ret_fd)
-{
-	const union pp_body request = { .echo = { value } };
-	union pp_body answer;
-	int rc = call(cli, PP_ECHO, &request, &answer, ret_fd);
-
-	return rc == 0 && answer.echo.value != value ? broken(cli, *ret_fd) : rc;
-}
-
 static int
-port_call(struct privcli *cli, uint32_t id, uint8_t ipproto, uint16_t port, int *ret_fd)
+port_call(struct privcli *cli, uint32_t id, uint8_t ipproto, uint16_t port)
 {
 	union pp_body request = { .port = { 0, port } };
 
@@ -186,23 +176,17 @@ port_call(struct privcli *cli, uint32_t id, uint8_t ipproto, uint16_t port, int 
 	default:
 		return -EPROTONOSUPPORT;
 	}
-	return call(cli, id, &request, NULL, ret_fd);
-}
-
-int
-privcli_open_port(struct privcli *cli, uint8_t ipproto, uint16_t port, int *ret_fd)
-{
-	return port_call(cli, PP_OPEN_PORT, ipproto, port, ret_fd);
+	return call(cli, id, &request, NULL, NULL);
 }
 
 int
 privcli_reserve_port(struct privcli *cli, uint8_t ipproto, uint16_t port)
 {
-	return port_call(cli, PP_RESERVE_PORT, ipproto, port, NULL);
+	return port_call(cli, PP_RESERVE_PORT, ipproto, port);
 }
 
 int
 privcli_release_port(struct privcli *cli, uint8_t ipproto, uint16_t port)
 {
-	return port_call(cli, PP_RELEASE_PORT, ipproto, port, NULL);
+	return port_call(cli, PP_RELEASE_PORT, ipproto, port);
 }

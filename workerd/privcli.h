@@ -44,15 +44,12 @@ void privcli_close(struct privcli *);
 
 int privcli_hello(struct privcli *, struct privcli_facts *ret, struct errbuf *reterr);
 
-/* Descriptors are non-blocking (but for echo) and close-on-exec. */
+/* Descriptors are non-blocking and close-on-exec. */
 int privcli_open_raw(struct privcli *, enum addr_family, int *ret_fd);
 int privcli_open_ring(struct privcli *, int *ret_fd);
 int privcli_open_route(struct privcli *, int *ret_fd); /* rtnetlink: may look, not change */
 int privcli_open_listener(struct privcli *, uint32_t index, int *ret_fd); /* -ENOENT: no more */
 int privcli_open_client(struct privcli *, int *ret_fd);                   /* -ENOENT: none, or taken */
-int privcli_open_port(
-    struct privcli *, uint8_t ipproto, uint16_t port, int *ret_fd); /* -EACCES: not configured */
-int privcli_echo(struct privcli *, uint32_t value, int *ret_fd);    /* a useless descriptor: for measuring */
 
 /* Not counted: reserving twice is once. ipproto: IPPROTO_TCP, UDP, ICMP or
  * ICMPV6 (one space for both). -EADDRINUSE: another program of the host has it. */

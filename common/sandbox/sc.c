@@ -45,10 +45,8 @@ void
 sc_print(FILE *out, const struct sc_rule *rules)
 {
 	for (const struct sc_rule *r = rules; r->name != NULL; r++) {
-		fprintf(out, "%s %s", r->err == 0 ? "allow " : "refuse", r->name);
+		fprintf(out, "allow %s", r->name);
 		print_args(out, r);
-		if (r->err != 0)
-			fprintf(out, " %s", strerrorname_np(r->err));
 		fprintf(out, "\t# %s\n", r->why);
 	}
 	fprintf(out, "%u names; everything else kills the process\n", sc_count(rules));
@@ -100,8 +98,7 @@ rule_add(scmp_filter_ctx ctx, const struct sc_rule *r)
 		else
 			cmp[n] = SCMP_CMP(a->index, SCMP_CMP_MASKED_EQ, a->mask, a->value);
 	}
-	return seccomp_rule_add_array(
-	    ctx, r->err == 0 ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO((uint16_t)r->err), r->nr, n, cmp);
+	return seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, r->nr, n, cmp);
 }
 
 int

@@ -25,22 +25,17 @@ struct sc_arg {
 struct sc_rule {
 	int nr; /* __NR_...; the table ends at a row without a name */
 	const char *name;
-	int err; /* 0: allowed; else what the caller is told */
 	struct sc_arg arg[SC_ARGS_MAX];
 	const char *why;
 };
 
 #define SC_ALLOW(call, why)                                                                                  \
 	{                                                                                                    \
-		__NR_##call, #call, 0, { { 0 } }, why                                                        \
+		__NR_##call, #call, { { 0 } }, why                                                        \
 	}
 #define SC_ALLOW_IF(call, why, ...)                                                                          \
 	{                                                                                                    \
-		__NR_##call, #call, 0, { __VA_ARGS__ }, why                                                  \
-	}
-#define SC_REFUSE(call, err, why)                                                                            \
-	{                                                                                                    \
-		__NR_##call, #call, err, { { 0 } }, why                                                      \
+		__NR_##call, #call, { __VA_ARGS__ }, why                                                  \
 	}
 #define SC_ARG(i, v)                                                                                         \
 	{                                                                                                    \
@@ -57,7 +52,7 @@ int sc_load(const struct sc_rule *, struct errbuf *reterr);
 /* A line for each row; then how many names there are. */
 void sc_print(FILE *, const struct sc_rule *);
 
-/* Distinct names, allowed or refused. */
+/* Distinct names. */
 uint32_t sc_count(const struct sc_rule *);
 
 #endif

@@ -21,7 +21,7 @@ from test_sources import Control, Service, wait_for
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: sudo ./start test")
 
 PROGRAMS = ("vantage-privd", "vantage-workerd")
-ROW = re.compile(r"(?:allow |refuse) (\w+)((?: arg\d(?:&0x[0-9a-f]+)?=\w+)*)")
+ROW = re.compile(r"allow (\w+)((?: arg\d(?:&0x[0-9a-f]+)?=\w+)*)")
 ARG = re.compile(r"arg(\d)(?:&(0x[0-9a-f]+))?=(\w+)")
 LINE = re.compile(r"(\d+) +(.*)")
 CALL = re.compile(r"(\w+)\((.*?)(?:\) += (.*))?$")

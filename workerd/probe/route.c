@@ -60,17 +60,6 @@ routes_new(int fd, uint32_t mark)
 }
 
 void
-routes_free(struct routes *r)
-{
-	if (r == NULL)
-		return;
-	for (uint32_t i = 0; i < r->if_count; i++)
-		free(r->iface[i].name);
-	(void)close(r->fd);
-	free(r);
-}
-
-void
 routes_changed(struct routes *r)
 {
 	/* What changed does not matter; a lost message (ENOBUFS) neither. */

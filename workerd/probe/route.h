@@ -17,7 +17,6 @@ struct routes;
 /* Takes the descriptor. mark: the packet mark of our probes, which policy
  * rules may look at. NULL without memory. */
 struct routes *routes_new(int fd, uint32_t mark);
-void routes_free(struct routes *);
 
 /* The descriptor is readable: changes. Never blocks. */
 void routes_changed(struct routes *);

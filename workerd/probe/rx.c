@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 int
 rx_init(struct rx *rx, int fd, uint32_t frame_size, uint32_t frame_count)
@@ -21,16 +20,6 @@ rx_init(struct rx *rx, int fd, uint32_t frame_size, uint32_t frame_count)
 		return -errno;
 	rx->ring = ring;
 	return 0;
-}
-
-void
-rx_fini(struct rx *rx)
-{
-	if (rx->ring != NULL)
-		(void)munmap(rx->ring, (size_t)rx->frame_size * rx->frame_count);
-	(void)close(rx->fd);
-	rx->ring = NULL;
-	rx->fd = -1;
 }
 
 /* The kernel counts drops since the last time it was asked. */

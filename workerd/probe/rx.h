@@ -23,7 +23,6 @@ struct rx {
 
 /* Maps the ring. 0, or a negative errno; the descriptor is taken either way. */
 int rx_init(struct rx *, int fd, uint32_t frame_size, uint32_t frame_count);
-void rx_fini(struct rx *);
 
 /* Hands at most RX_BATCH packets to the engine; more than a run of the engine
  * can cause, so that input never falls behind. True when there may be more. */

@@ -4,7 +4,6 @@
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #define TX_BATCH 64
 
@@ -93,12 +92,4 @@ tx_send(struct tx *tx, struct engine_packet *p, uint32_t count)
 		p += n;
 		count -= n;
 	}
-}
-
-void
-tx_fini(struct tx *tx)
-{
-	(void)close(tx->fd4);
-	(void)close(tx->fd6);
-	tx->fd4 = tx->fd6 = -1;
 }

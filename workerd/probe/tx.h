@@ -15,6 +15,5 @@ struct tx {
 /* engine_io.send: whole batches by sendmmsg. What the policy refuses (EPERM)
  * is skipped and reported, the rest goes on. */
 void tx_send(struct tx *, struct engine_packet *, uint32_t count);
-void tx_fini(struct tx *);
 
 #endif
