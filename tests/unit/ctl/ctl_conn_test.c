@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <fcntl.h>
 #include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,7 +8,6 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -18,39 +16,6 @@
 #include "common/limits.h"
 #include "tests/unit/ctl/room.h"
 #include "workerd/ctl/ctl_priv.h"
-
-static int
-connect_pair(struct room *r)
-{
-	int fds[2];
-
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
-	assert_int_equal(fcntl(fds[0], F_SETFL, O_NONBLOCK), 0);
-	assert_int_equal(ctl_client(r->ctl, fds[1]), 0);
-	return fds[0];
-}
-
-static void
-say(int fd, const char *text)
-{
-	assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
-}
-
-/* What has come; *ret_end: and then the end of file. */
-static const char *
-hear(struct room *r, int fd, bool *ret_end)
-{
-	size_t len = 0;
-	ssize_t n;
-
-	room_spin(r);
-	while ((n = recv(fd, r->answer + len, sizeof(r->answer) - 1 - len, 0)) > 0)
-		len += (size_t)n;
-	r->answer[len] = '\0';
-	if (ret_end != NULL)
-		*ret_end = n == 0 || errno != EAGAIN;
-	return r->answer;
-}
 
 static uint32_t
 count(const char *text, const char *what)
@@ -81,15 +46,15 @@ static void
 a_client_talks_and_leaves(void **state)
 {
 	struct room *r = *state;
-	int fd = connect_pair(r);
+	int fd = room_pair(r);
 	bool end;
 
-	assert_string_equal(hear(r, fd, &end), "");
-	say(fd, "get pid\nget ");
-	assert_string_equal(hear(r, fd, &end), "OK pid 4711\n");
+	assert_string_equal(room_hear(r, fd, &end), "");
+	room_say(fd, "get pid\nget ");
+	assert_string_equal(room_hear(r, fd, &end), "OK pid 4711\n");
 	assert_false(end);
-	say(fd, "version\nexit\n");
-	assert_string_equal(hear(r, fd, &end), "OK version 20260420\n");
+	room_say(fd, "version\nexit\n");
+	assert_string_equal(room_hear(r, fd, &end), "OK version 20260420\n");
 	assert_true(end);
 	assert_int_equal(r->clients_done, 1);
 	(void)close(fd);
@@ -99,10 +64,10 @@ static void
 the_peer_of_a_unix_socket_is_known(void **state)
 {
 	struct room *r = *state;
-	int fd = connect_pair(r);
+	int fd = room_pair(r);
 
-	say(fd, "set pps 777\n");
-	assert_string_equal(hear(r, fd, NULL), getuid() == 0 ? "OK pps 777\n" : "ERR not permitted: set pps is for operators\n");
+	room_say(fd, "set pps 777\n");
+	assert_string_equal(room_hear(r, fd, NULL), getuid() == 0 ? "OK pps 777\n" : "ERR not permitted: set pps is for operators\n");
 	(void)close(fd);
 }
 
@@ -110,16 +75,16 @@ static void
 results_come_and_then_the_end(void **state)
 {
 	struct room *r = *state;
-	int fd = connect_pair(r);
+	int fd = room_pair(r);
 	const char *a;
 	bool end;
 
-	say(fd, "attach data id\n");
-	a = hear(r, fd, &end);
+	room_say(fd, "attach data id\n");
+	a = room_hear(r, fd, &end);
 	assert_memory_equal(a, "OK\nMORE\nDATA ", 13);
 	assert_int_equal(count(a, "DATA "), 2);
-	say(fd, "now 192.0.2.1\nnow 192.0.2.2\ndone\n");
-	a = hear(r, fd, &end);
+	room_say(fd, "now 192.0.2.1\nnow 192.0.2.2\ndone\n");
+	a = room_hear(r, fd, &end);
 	assert_true(end);
 	assert_memory_equal(a, "OK id-1\nOK id-2\nOK\n", 19);
 	assert_int_equal(count(a, " id-1\n"), 2);
@@ -134,22 +99,22 @@ a_disconnect_in_the_middle_drops_all_tasks(void **state)
 {
 	struct room *r = *state;
 	char lines[15 * 1000 + 1];
-	int fd = connect_pair(r), other = connect_pair(r);
+	int fd = room_pair(r), other = room_pair(r);
 
 	mock_lines(lines, sizeof(lines), "wait 192.0.2.1\n");
-	say(other, "attach\nwait 192.0.2.7\n");
-	say(fd, "attach window 500\n");
-	say(fd, lines);
+	room_say(other, "attach\nwait 192.0.2.7\n");
+	room_say(fd, "attach window 500\n");
+	room_say(fd, lines);
 	room_spin(r);
 	assert_int_equal(engine_running(r->net.engine), 501);
 	assert_int_equal(mock_alive, 1001);
-	say(fd, "wait 192.0.2.1\nwai");
+	room_say(fd, "wait 192.0.2.1\nwai");
 	(void)close(fd);
 	room_spin(r);
 	assert_int_equal(mock_alive, 1);
 	assert_int_equal(r->clients_done, 1);
-	say(other, "halt 1\n");
-	assert_int_equal(count(hear(r, other, NULL), "OK halted 1\n"), 1);
+	room_say(other, "halt 1\n");
+	assert_int_equal(count(room_hear(r, other, NULL), "OK halted 1\n"), 1);
 	(void)close(other);
 }
 
@@ -158,10 +123,10 @@ a_disconnect_while_output_waits_is_noticed(void **state)
 {
 	struct room *r = *state;
 	char lines[14 * 1000 + 1];
-	int fd = connect_pair(r);
+	int fd = room_pair(r);
 
 	mock_lines(lines, sizeof(lines), "now 192.0.2.1\n");
-	say(fd, "attach\n");
+	room_say(fd, "attach\n");
 	for (int i = 0; i < 100; i++) {
 		(void)send(fd, lines, strlen(lines), MSG_NOSIGNAL | MSG_DONTWAIT);
 		room_spin(r);
@@ -178,13 +143,13 @@ a_slow_reader_gets_everything(void **state)
 {
 	struct room *r = *state;
 	char lines[14 * 1000 + 1];
-	int fd = connect_pair(r);
+	int fd = room_pair(r);
 	uint32_t sent = 0, got = 0;
 	size_t off = 0;
 	bool end = false;
 
 	mock_lines(lines, sizeof(lines), "now 192.0.2.1\n");
-	say(fd, "attach\n");
+	room_say(fd, "attach\n");
 	/* Two thousand times as much as the socket holds, never read... */
 	for (int i = 0; i < 200; i++) {
 		ssize_t n = send(fd, lines + off, strlen(lines) - off, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -202,13 +167,13 @@ a_slow_reader_gets_everything(void **state)
 		if (n > 0)
 			off = (off + (size_t)n) % strlen(lines);
 		sent += n > 0 ? (uint32_t)n : 0;
-		got += count(hear(r, fd, &end), "\nDATA ");
+		got += count(room_hear(r, fd, &end), "\nDATA ");
 		assert_false(end);
 	}
 	while (send(fd, "done\n", 5, MSG_NOSIGNAL) != 5)
-		got += count(hear(r, fd, &end), "\nDATA ");
+		got += count(room_hear(r, fd, &end), "\nDATA ");
 	while (!end)
-		got += count(hear(r, fd, &end), "\nDATA ");
+		got += count(room_hear(r, fd, &end), "\nDATA ");
 	/* Two at the beginning and one at the end are not results. */
 	assert_in_range(got, sent / 14 + 3 - 5, sent / 14 + 3);
 	(void)close(fd);
@@ -218,14 +183,14 @@ static void
 half_closed_without_done_is_gone(void **state)
 {
 	struct room *r = *state;
-	int fd = connect_pair(r);
+	int fd = room_pair(r);
 	bool end;
 
-	say(fd, "attach\nwait 192.0.2.1\n");
+	room_say(fd, "attach\nwait 192.0.2.1\n");
 	room_spin(r);
 	assert_int_equal(mock_alive, 1);
 	assert_int_equal(shutdown(fd, SHUT_WR), 0);
-	(void)hear(r, fd, &end);
+	(void)room_hear(r, fd, &end);
 	assert_true(end);
 	assert_int_equal(mock_alive, 0);
 	(void)close(fd);
@@ -235,16 +200,16 @@ static void
 half_closed_after_done_gets_its_results(void **state)
 {
 	struct room *r = *state;
-	int fd = connect_pair(r);
+	int fd = room_pair(r);
 	const char *a;
 	bool end;
 
-	say(fd, "attach data id\nnow 192.0.2.1\nwait 192.0.2.2\ndone\n");
+	room_say(fd, "attach data id\nnow 192.0.2.1\nwait 192.0.2.2\ndone\n");
 	assert_int_equal(shutdown(fd, SHUT_WR), 0);
-	(void)hear(r, fd, &end);
+	(void)room_hear(r, fd, &end);
 	assert_false(end);
 	mock_net_run(&r->net, 3601 * NSEC_PER_SEC);
-	a = hear(r, fd, &end);
+	a = room_hear(r, fd, &end);
 	assert_true(end);
 	assert_int_equal(count(a, "DATA "), 2);
 	(void)close(fd);
@@ -254,10 +219,10 @@ static void
 a_client_that_dies_after_done_is_noticed(void **state)
 {
 	struct room *r = *state;
-	int fd = connect_pair(r);
+	int fd = room_pair(r);
 
-	say(fd, "attach\nwait 192.0.2.2\ndone\n");
-	(void)hear(r, fd, NULL);
+	room_say(fd, "attach\nwait 192.0.2.2\ndone\n");
+	(void)room_hear(r, fd, NULL);
 	assert_int_equal(mock_alive, 1);
 	(void)close(fd);
 	room_spin(r);
@@ -269,11 +234,11 @@ static void
 what_was_said_before_closing_is_done(void **state)
 {
 	struct room *r = *state;
-	int fd = connect_pair(r);
+	int fd = room_pair(r);
 
 	if (getuid() != 0)
 		skip();
-	say(fd, "set pps 321\n");
+	room_say(fd, "set pps 321\n");
 	(void)close(fd);
 	room_spin(r);
 	assert_int_equal(r->clients_done, 1);
@@ -284,12 +249,12 @@ static void
 a_half_closed_question_is_answered(void **state)
 {
 	struct room *r = *state;
-	int fd = connect_pair(r);
+	int fd = room_pair(r);
 	bool end;
 
-	say(fd, "get pid\n");
+	room_say(fd, "get pid\n");
 	assert_int_equal(shutdown(fd, SHUT_WR), 0);
-	assert_string_equal(hear(r, fd, &end), "OK pid 4711\n");
+	assert_string_equal(room_hear(r, fd, &end), "OK pid 4711\n");
 	assert_true(end);
 	(void)close(fd);
 }
@@ -299,12 +264,12 @@ garbage_is_answered_and_cut(void **state)
 {
 	struct room *r = *state;
 	char junk[60000];
-	int fd = connect_pair(r);
+	int fd = room_pair(r);
 	bool end;
 
 	memset(junk, 0xa5, sizeof(junk));
 	(void)send(fd, junk, sizeof(junk), MSG_NOSIGNAL | MSG_DONTWAIT);
-	assert_string_equal(hear(r, fd, &end), "ERR line longer than 8191 bytes\n");
+	assert_string_equal(room_hear(r, fd, &end), "ERR line longer than 8191 bytes\n");
 	assert_true(end);
 	(void)close(fd);
 }
@@ -314,7 +279,7 @@ a_flood_of_short_lines_is_taken_in_parts(void **state)
 {
 	struct room *r = *state;
 	char flood[16384];
-	int fd = connect_pair(r);
+	int fd = room_pair(r);
 	uint32_t errors = 0, answers = 0;
 	const char *a;
 	bool end = false;
@@ -325,9 +290,9 @@ a_flood_of_short_lines_is_taken_in_parts(void **state)
 	(void)uv_run(&r->loop, UV_RUN_NOWAIT);
 	(void)uv_run(&r->loop, UV_RUN_NOWAIT);
 	assert_in_range(recv(fd, r->answer, sizeof(r->answer), 0), 27, 2 * CTL_READ_LINES * 27);
-	say(fd, "get pid\nexit\n");
+	room_say(fd, "get pid\nexit\n");
 	while (!end) {
-		a = hear(r, fd, &end);
+		a = room_hear(r, fd, &end);
 		answers += count(a, "OK pid 4711\n");
 		errors += count(a, "ERR unhandled command 'x'");
 	}
@@ -359,10 +324,10 @@ a_listener_has_a_data_form_and_the_client_may_override_it(void **state)
 	room_listen(r, CTL_FORM_ID);
 	a = connect_unix(r);
 	b = connect_unix(r);
-	say(a, "attach\nnow 192.0.2.1\n");
-	say(b, "attach data plain\nnow 192.0.2.1\n");
-	assert_int_equal(count(hear(r, a, NULL), " id-1\n"), 2);
-	assert_int_equal(count(hear(r, b, NULL), " id-1\n"), 1);
+	room_say(a, "attach\nnow 192.0.2.1\n");
+	room_say(b, "attach data plain\nnow 192.0.2.1\n");
+	assert_int_equal(count(room_hear(r, a, NULL), " id-1\n"), 2);
+	assert_int_equal(count(room_hear(r, b, NULL), " id-1\n"), 1);
 	assert_int_equal(r->clients_done, 0);
 	(void)close(a);
 	(void)close(b);
@@ -380,8 +345,8 @@ the_name_control_id_has_the_id_form(void **state)
 	(void)snprintf(path, sizeof(path), "/tmp/vantage-ctl-%d/" CTL_ID_NAME, (int)getpid());
 	room_listen_at(r, path, CTL_FORM_PLAIN);
 	a = connect_unix(r);
-	say(a, "attach\nnow 192.0.2.1\n");
-	assert_int_equal(count(hear(r, a, NULL), " id-1\n"), 2);
+	room_say(a, "attach\nnow 192.0.2.1\n");
+	assert_int_equal(count(room_hear(r, a, NULL), " id-1\n"), 2);
 	(void)close(a);
 	assert_int_equal(unlink(path), 0);
 	*strrchr(path, '/') = '\0';
@@ -398,12 +363,12 @@ connections_are_named_by_path_and_count(void **state)
 	room_listen(r, CTL_FORM_PLAIN);
 	a = connect_unix(r);
 	b = connect_unix(r);
-	say(a, "attach format json\n");
-	say(b, "attach format json\n");
+	room_say(a, "attach format json\n");
+	room_say(b, "attach format json\n");
 	(void)snprintf(want, sizeof(want), "\"list_name\":\"%s:0\"", r->path);
-	assert_non_null(strstr(hear(r, a, NULL), want));
+	assert_non_null(strstr(room_hear(r, a, NULL), want));
 	(void)snprintf(want, sizeof(want), "\"list_name\":\"%s:1\"", r->path);
-	assert_non_null(strstr(hear(r, b, NULL), want));
+	assert_non_null(strstr(room_hear(r, b, NULL), want));
 	(void)close(a);
 	(void)close(b);
 }
@@ -431,16 +396,16 @@ too_many_connections_are_told_so(void **state)
 	}
 	for (int i = 0; i < 20; i++)
 		room_spin(r);
-	assert_string_equal(hear(r, fds[CTL_CONNS_MAX], &end), "ERR too many connections\n");
+	assert_string_equal(room_hear(r, fds[CTL_CONNS_MAX], &end), "ERR too many connections\n");
 	assert_true(end);
-	say(fds[CTL_CONNS_MAX - 1], "get pid\n");
-	assert_string_equal(hear(r, fds[CTL_CONNS_MAX - 1], &end), "OK pid 4711\n");
+	room_say(fds[CTL_CONNS_MAX - 1], "get pid\n");
+	assert_string_equal(room_hear(r, fds[CTL_CONNS_MAX - 1], &end), "OK pid 4711\n");
 	(void)close(fds[0]);
 	(void)close(fds[CTL_CONNS_MAX]);
 	room_spin(r);
 	fds[0] = connect_unix(r);
-	say(fds[0], "get pid\n");
-	assert_string_equal(hear(r, fds[0], &end), "OK pid 4711\n");
+	room_say(fds[0], "get pid\n");
+	assert_string_equal(room_hear(r, fds[0], &end), "OK pid 4711\n");
 	for (int i = 0; i < CTL_CONNS_MAX; i++)
 		(void)close(fds[i]);
 	free(fds);
@@ -462,17 +427,17 @@ one_user_cannot_take_all_connections(void **state)
 		fds[i] = connect_unix(r);
 	if (getuid() == 0)
 		assert_int_equal(seteuid(0), 0);
-	assert_string_equal(hear(r, fds[2], &end), "ERR too many connections of this user\n");
+	assert_string_equal(room_hear(r, fds[2], &end), "ERR too many connections of this user\n");
 	assert_true(end);
-	say(fds[1], "get pid\n");
-	assert_string_equal(hear(r, fds[1], &end), "OK pid 4711\n");
+	room_say(fds[1], "get pid\n");
+	assert_string_equal(room_hear(r, fds[1], &end), "OK pid 4711\n");
 	for (int i = 0; i < 3; i++)
 		(void)close(fds[i]);
 	if (getuid() != 0)
 		return;
 	fds[3] = connect_unix(r);
-	say(fds[3], "get pid\n");
-	assert_string_equal(hear(r, fds[3], &end), "OK pid 4711\n");
+	room_say(fds[3], "get pid\n");
+	assert_string_equal(room_hear(r, fds[3], &end), "OK pid 4711\n");
 	(void)close(fds[3]);
 }
 
@@ -481,12 +446,12 @@ static void
 output_of_all_connections_has_a_bound(void **state)
 {
 	struct room *r = *state;
-	int fds[4], reader = connect_pair(r);
+	int fds[4], reader = room_pair(r);
 
 	r->ctl->env.out_total = 2 * 1024 * 1024;
 	for (int i = 0; i < 4; i++) {
-		fds[i] = connect_pair(r);
-		say(fds[i], "attach\n");
+		fds[i] = room_pair(r);
+		room_say(fds[i], "attach\n");
 		send_lines(r, fds[i], "wait 192.0.2.1\n", 8000);
 	}
 	assert_int_equal(engine_running(r->net.engine), 32000);
@@ -496,8 +461,8 @@ output_of_all_connections_has_a_bound(void **state)
 		room_spin(r);
 	assert_in_range(r->clients_done, 1, 3);
 	assert_true(r->ctl->out_held <= r->ctl->env.out_total);
-	say(reader, "get pid\n");
-	assert_string_equal(hear(r, reader, NULL), "OK pid 4711\n");
+	room_say(reader, "get pid\n");
+	assert_string_equal(room_hear(r, reader, NULL), "OK pid 4711\n");
 	for (int i = 0; i < 4; i++)
 		(void)close(fds[i]);
 	(void)close(reader);
@@ -514,9 +479,9 @@ a_thousand_attached_clients_cost_little(void **state)
 		skip();
 	before = mallinfo2().uordblks;
 	for (int i = 0; i < 1000; i++) {
-		fds[i] = connect_pair(r);
-		say(fds[i], "attach\nnow 192.0.2.1\n");
-		(void)hear(r, fds[i], NULL);
+		fds[i] = room_pair(r);
+		room_say(fds[i], "attach\nnow 192.0.2.1\n");
+		(void)room_hear(r, fds[i], NULL);
 	}
 	each = (mallinfo2().uordblks - before) / 1000;
 	assert_true(each < CTL_OUT_KEEP + 4096);
@@ -543,11 +508,11 @@ running_out_of_descriptors_is_survived(void **state)
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &lim), 0);
 	room_spin(r);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
-	say(a, "get pid\n");
-	say(b, "get pid\n");
+	room_say(a, "get pid\n");
+	room_say(b, "get pid\n");
 	(void)usleep(150000);
-	assert_string_equal(hear(r, a, NULL), "OK pid 4711\n");
-	assert_string_equal(hear(r, b, NULL), "OK pid 4711\n");
+	assert_string_equal(room_hear(r, a, NULL), "OK pid 4711\n");
+	assert_string_equal(room_hear(r, b, NULL), "OK pid 4711\n");
 	(void)close(a);
 	(void)close(b);
 }

@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -7,7 +6,6 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -29,13 +27,10 @@
 static int
 connect_as(struct room *r, uid_t uid)
 {
-	struct sockaddr_un un = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd;
 
-	(void)snprintf(un.sun_path, sizeof(un.sun_path), "%s", r->path);
-	assert_true(fd >= 0);
 	assert_int_equal(seteuid(uid), 0);
-	assert_int_equal(connect(fd, (struct sockaddr *)&un, sizeof(un)), 0);
+	fd = room_dial(r);
 	assert_int_equal(seteuid(0), 0);
 	return fd;
 }
@@ -49,33 +44,16 @@ listen_for_users(struct room *r)
 	return chmod(r->path, 0666) == 0;
 }
 
-static int
-connect_pair(struct room *r)
-{
-	int fds[2];
-
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
-	assert_int_equal(fcntl(fds[0], F_SETFL, O_NONBLOCK), 0);
-	assert_int_equal(ctl_client(r->ctl, fds[1]), 0);
-	return fds[0];
-}
-
-static void
-say(int fd, const char *text)
-{
-	assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
-}
-
 /* A new client that asks until so much waits for it, and reads nothing. */
 static int
 connect_silent(struct room *r, uid_t uid, size_t unsent)
 {
-	int fd = uid == getuid() ? connect_pair(r) : connect_as(r, uid);
+	int fd = uid == getuid() ? room_pair(r) : connect_as(r, uid);
 	const struct session *s;
 
 	room_spin(r);
 	for (s = &r->ctl->conns->session; session_unsent(s) < unsent; room_spin(r))
-		say(fd, "describe\n");
+		room_say(fd, "describe\n");
 	return fd;
 }
 
@@ -85,21 +63,6 @@ stuff(int fd, const char *line)
 {
 	while (send(fd, line, strlen(line), MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)strlen(line))
 		;
-}
-
-/* What has come; *ret_end: and then the end of file. */
-static const char *
-hear(struct room *r, int fd, bool *ret_end)
-{
-	size_t len = 0;
-	ssize_t n;
-
-	while ((n = recv(fd, r->answer + len, sizeof(r->answer) - 1 - len, 0)) > 0)
-		len += (size_t)n;
-	r->answer[len] = '\0';
-	if (ret_end != NULL)
-		*ret_end = n == 0 || errno != EAGAIN;
-	return r->answer;
 }
 
 /* The loop for so long, by the clock on the wall. */
@@ -131,12 +94,12 @@ a_flood_of_one_user_does_not_hold_up_another(void **state)
 	room_spin(r);
 	for (int i = 0; i < FLOODERS; i++)
 		stuff(flood[i], "describe\n");
-	say(polite, "get pid\n");
+	room_say(polite, "get pid\n");
 	/* What is read comes with one run, and goes out with the next. */
 	(void)uv_run(&r->loop, UV_RUN_NOWAIT);
 	(void)uv_run(&r->loop, UV_RUN_NOWAIT);
 	(void)uv_run(&r->loop, UV_RUN_NOWAIT);
-	assert_string_equal(hear(r, polite, NULL), "OK pid 4711\n");
+	assert_string_equal(room_take(r, polite, NULL), "OK pid 4711\n");
 	/* Each of them has more to do than a turn allows. */
 	for (int i = 0; i < FLOODERS; i++)
 		served += recv(flood[i], r->answer, sizeof(r->answer), 0) > 0;
@@ -158,13 +121,13 @@ who_sends_much_in_its_turn_is_still_read(void **state)
 {
 	static const int room = 4 * CTL_OUT_MARK;
 	struct room *r = *state;
-	int fd = connect_pair(r);
+	int fd = room_pair(r);
 	struct conn *c = r->ctl->conns;
 
 	if (setsockopt(c->fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room)) != 0)
 		skip();
 	room_spin(r);
-	say(fd, "get pid\n");
+	room_say(fd, "get pid\n");
 	r->ctl->spent = CTL_TURNS_NS;
 	(void)uv_run(&r->loop, UV_RUN_NOWAIT);
 	assert_true(c->readable);
@@ -172,7 +135,7 @@ who_sends_much_in_its_turn_is_still_read(void **state)
 		session_reply(&c->session, "OK %0400d", 0);
 	room_spin(r);
 	assert_int_equal(session_unsent(&c->session), 0);
-	assert_non_null(strstr(hear(r, fd, NULL), "OK pid 4711\n"));
+	assert_non_null(strstr(room_take(r, fd, NULL), "OK pid 4711\n"));
 	(void)close(fd);
 }
 
@@ -192,13 +155,13 @@ the_last_connections_are_for_operators(void **state)
 		fds[i] = connect_as(r, i < 7 ? (uid_t)(NOBODY - i) : 0);
 		room_spin(r);
 	}
-	assert_string_equal(hear(r, fds[6], &end), "ERR too many connections\n");
+	assert_string_equal(room_take(r, fds[6], &end), "ERR too many connections\n");
 	assert_true(end);
-	say(fds[5], "get pid\n");
-	say(fds[7], "get pid\n");
+	room_say(fds[5], "get pid\n");
+	room_say(fds[7], "get pid\n");
 	room_spin(r);
-	assert_string_equal(hear(r, fds[5], NULL), "OK pid 4711\n");
-	assert_string_equal(hear(r, fds[7], NULL), "OK pid 4711\n");
+	assert_string_equal(room_take(r, fds[5], NULL), "OK pid 4711\n");
+	assert_string_equal(room_take(r, fds[7], NULL), "OK pid 4711\n");
 	for (int i = 0; i < 8; i++)
 		(void)close(fds[i]);
 }
@@ -216,9 +179,9 @@ cut_connections_do_not_fill_the_log(void **state)
 	assert_true(log >= 0);
 	log_to(log);
 	for (int i = 0; i < 100; i++) {
-		int fd = connect_pair(r);
+		int fd = room_pair(r);
 
-		say(fd, "attach\n");
+		room_say(fd, "attach\n");
 		room_spin(r);
 		(void)close(fd);
 		room_spin(r);
@@ -244,17 +207,17 @@ who_leaves_and_reads_nothing_is_cut(void **state)
 
 	r->ctl->drain_ms = 100;
 	assert_int_equal(shutdown(half, SHUT_WR), 0);
-	say(leaving, "exit\n");
+	room_say(leaving, "exit\n");
 	room_spin(r);
 	assert_int_equal(r->clients_done, 0);
 	spin_ms(r, 400);
 	assert_int_equal(r->clients_done, 2);
 	/* Who may still ask for something is left alone. */
-	(void)hear(r, staying, NULL);
-	say(staying, "exit\n");
+	(void)room_take(r, staying, NULL);
+	room_say(staying, "exit\n");
 	while (r->clients_done < 3) {
 		room_spin(r);
-		(void)hear(r, staying, NULL);
+		(void)room_take(r, staying, NULL);
 	}
 	(void)close(half);
 	(void)close(leaving);
@@ -265,21 +228,21 @@ static void
 who_leaves_and_reads_slowly_gets_everything(void **state)
 {
 	struct room *r = *state;
-	int slow = connect_pair(r), fast = connect_pair(r);
+	int slow = room_pair(r), fast = room_pair(r);
 	size_t got = 0, all = 0;
 	bool end = false;
 	ssize_t n;
 
 	r->ctl->drain_ms = 200;
 	for (int i = 0; i < 25; i++) {
-		say(slow, "describe\n");
-		say(fast, "describe\n");
+		room_say(slow, "describe\n");
+		room_say(fast, "describe\n");
 	}
-	say(slow, "exit\n");
-	say(fast, "exit\n");
+	room_say(slow, "exit\n");
+	room_say(fast, "exit\n");
 	while (!end) {
 		room_spin(r);
-		all += strlen(hear(r, fast, &end));
+		all += strlen(room_take(r, fast, &end));
 	}
 	/* A little at a time, for longer than the patience with who takes none. */
 	for (n = 1; n != 0; (void)usleep(1000)) {
@@ -297,17 +260,17 @@ results_are_kept_longer(void **state)
 {
 	struct room *r = *state;
 	char lines[14 * 1000 + 1];
-	int fd = connect_pair(r);
+	int fd = room_pair(r);
 
 	r->ctl->drain_ms = 20;
 	r->ctl->drain_attached_ms = 300;
 	mock_lines(lines, sizeof(lines), "now 192.0.2.1\n");
-	say(fd, "attach\n");
+	room_say(fd, "attach\n");
 	for (int i = 0; i < 3; i++) {
-		say(fd, lines);
+		room_say(fd, lines);
 		room_spin(r);
 	}
-	say(fd, "done\n");
+	room_say(fd, "done\n");
 	spin_ms(r, 150);
 	assert_int_equal(r->clients_done, 0);
 	spin_ms(r, 500);
@@ -320,7 +283,7 @@ static void
 many_small_outputs_have_a_bound_too(void **state)
 {
 	struct room *r = *state;
-	int fds[16], reader = connect_pair(r);
+	int fds[16], reader = room_pair(r);
 
 	r->ctl->env.out_total = 2 * 1024 * 1024;
 	for (int i = 0; i < 16; i++) {
@@ -328,9 +291,9 @@ many_small_outputs_have_a_bound_too(void **state)
 		assert_true(r->ctl->out_held <= r->ctl->env.out_total);
 	}
 	assert_in_range(r->clients_done, 1, 15);
-	say(reader, "get pid\n");
+	room_say(reader, "get pid\n");
 	room_spin(r);
-	assert_string_equal(hear(r, reader, NULL), "OK pid 4711\n");
+	assert_string_equal(room_take(r, reader, NULL), "OK pid 4711\n");
 	for (int i = 0; i < 16; i++)
 		(void)close(fds[i]);
 	(void)close(reader);
@@ -352,7 +315,7 @@ who_fills_the_room_for_output_gives_it_up(void **state)
 		greedy[i] = connect_silent(r, NOBODY, 120 * 1024);
 	modest = connect_silent(r, NOBODY - 1, 400 * 1024);
 	assert_true(r->ctl->out_held <= r->ctl->env.out_total);
-	for (a = hear(r, modest, &end), have = 0; *a != '\0'; a = hear(r, modest, &end)) {
+	for (a = room_take(r, modest, &end), have = 0; *a != '\0'; a = room_take(r, modest, &end)) {
 		have += strlen(a);
 		room_spin(r);
 	}
@@ -369,22 +332,22 @@ static void
 a_user_has_so_many_measurements(void **state)
 {
 	struct room *r = *state;
-	int a = connect_pair(r), b = connect_pair(r);
+	int a = room_pair(r), b = room_pair(r);
 
 	r->ctl->env.tasks_uid_max = 3;
-	say(a, "attach\nwait 192.0.2.1\nwait 192.0.2.2\n");
-	say(b, "attach\n");
+	room_say(a, "attach\nwait 192.0.2.1\nwait 192.0.2.2\n");
+	room_say(b, "attach\n");
 	room_spin(r);
-	(void)hear(r, b, NULL);
-	say(b, "wait 192.0.2.3\nwait 192.0.2.4\n");
+	(void)room_take(r, b, NULL);
+	room_say(b, "wait 192.0.2.3\nwait 192.0.2.4\n");
 	room_spin(r);
-	assert_non_null(strstr(hear(r, b, NULL),
+	assert_non_null(strstr(room_take(r, b, NULL),
 	    "ERR command not accepted: this user: 3 measurements, 0 left; again when one of them ends\n"));
-	say(a, "halt 1\n");
+	room_say(a, "halt 1\n");
 	room_spin(r);
-	say(b, "wait 192.0.2.4\n");
+	room_say(b, "wait 192.0.2.4\n");
 	room_spin(r);
-	assert_non_null(strstr(hear(r, b, NULL), "OK id-2\n"));
+	assert_non_null(strstr(room_take(r, b, NULL), "OK id-2\n"));
 	assert_int_equal(mock_alive, 3);
 	(void)close(a);
 	(void)close(b);
@@ -395,21 +358,21 @@ many_connections_share_the_room_for_commands(void **state)
 {
 	struct room *r = *state;
 	char lines[15 * 1000 + 1];
-	int fd = connect_pair(r);
+	int fd = room_pair(r);
 	struct peer *p = r->ctl->conns->session.peer;
 
 	mock_lines(lines, sizeof(lines), "wait 192.0.2.1\n");
 	/* As if it had so many more. */
 	p->sessions += 1000;
-	say(fd, "attach window 1\n");
-	say(fd, lines);
+	room_say(fd, "attach window 1\n");
+	room_say(fd, lines);
 	room_spin(r);
 	assert_in_range(mock_alive, CTL_QUEUE_UID_MAX / 1001, CTL_QUEUE_UID_MAX / 1001 + 1);
 	p->sessions += 1000000;
 	(void)close(fd);
-	fd = connect_pair(r);
-	say(fd, "attach window 1\n");
-	say(fd, lines);
+	fd = room_pair(r);
+	room_say(fd, "attach window 1\n");
+	room_say(fd, lines);
 	room_spin(r);
 	assert_in_range(mock_alive, CTL_QUEUE_MIN, CTL_QUEUE_MIN + 1);
 	p->sessions -= 1001000;

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -12,36 +11,11 @@
 
 /* The end by a client's word (control.md 2.4), over real connections. */
 
-static int
-dial(struct room *r)
-{
-	struct sockaddr_un un = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	(void)snprintf(un.sun_path, sizeof(un.sun_path), "%s", r->path);
-	assert_int_equal(connect(fd, (struct sockaddr *)&un, sizeof(un)), 0);
-	return fd;
-}
-
 static void
 say(struct room *r, int fd, const char *text)
 {
-	assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
+	room_say(fd, text);
 	room_spin(r);
-}
-
-/* What has come by now; *ret_end: and the end of it. */
-static const char *
-hear(struct room *r, int fd, bool *ret_end)
-{
-	size_t len = 0;
-	ssize_t n;
-
-	while ((n = recv(fd, r->answer + len, sizeof(r->answer) - 1 - len, MSG_DONTWAIT)) > 0)
-		len += (size_t)n;
-	r->answer[len] = '\0';
-	*ret_end = n == 0;
-	return r->answer;
 }
 
 static bool
@@ -49,7 +23,7 @@ ended(struct room *r, int fd)
 {
 	bool end;
 
-	(void)hear(r, fd, &end);
+	(void)room_take(r, fd, &end);
 	return end;
 }
 
@@ -83,11 +57,11 @@ words_are_checked(void **state)
 
 	if (geteuid() != 0)
 		skip();
-	fd = dial(r);
+	fd = room_dial(r);
 	say(r, fd, "shutdown\n");
-	assert_string_equal(hear(r, fd, &end), "ERR usage: [cancel | done | flush | now]\n");
+	assert_string_equal(room_take(r, fd, &end), "ERR usage: [cancel | done | flush | now]\n");
 	say(r, fd, "shutdown soon\n");
-	assert_string_equal(hear(r, fd, &end), "ERR unhandled command 'soon'\n");
+	assert_string_equal(room_take(r, fd, &end), "ERR unhandled command 'soon'\n");
 	assert_int_equal(r->stops, 0);
 	(void)close(fd);
 }
@@ -100,9 +74,9 @@ idle_service_ends(struct room *r, const char *word)
 
 	if (geteuid() != 0)
 		skip();
-	fd = dial(r);
+	fd = room_dial(r);
 	say(r, fd, word);
-	assert_string_equal(hear(r, fd, &end), "OK\n");
+	assert_string_equal(room_take(r, fd, &end), "OK\n");
 	assert_true(end);
 	assert_int_equal(r->stops, 1);
 	(void)close(fd);
@@ -129,15 +103,15 @@ done_waits_for_attached_clients(void **state)
 
 	if (geteuid() != 0)
 		skip();
-	client = dial(r);
-	op = dial(r);
+	client = room_dial(r);
+	op = room_dial(r);
 	say(r, client, "attach\nwait 192.0.2.1\n");
 	say(r, op, "shutdown done\n");
-	assert_string_equal(hear(r, op, &end), "OK\n");
+	assert_string_equal(room_take(r, op, &end), "OK\n");
 	assert_false(end);
-	(void)hear(r, client, &end);
+	(void)room_take(r, client, &end);
 	say(r, client, "halt 1\ndone\n");
-	assert_int_equal(blocks(hear(r, client, &end)), 2); /* the result, the cycle's stop */
+	assert_int_equal(blocks(room_take(r, client, &end)), 2); /* the result, the cycle's stop */
 	assert_true(end);
 	assert_true(ended(r, op));
 	assert_int_equal(r->stops, 1);
@@ -154,19 +128,19 @@ flush_drops_the_queue_and_finishes_what_runs(void **state)
 
 	if (geteuid() != 0)
 		skip();
-	client = dial(r);
-	op = dial(r);
+	client = room_dial(r);
+	op = room_dial(r);
 	/* The second waits for the first, the third for a place in the window. */
 	say(r, client, "attach window 1\nwait 192.0.2.1\nwait 192.0.2.2\nwait 192.0.2.3\n");
-	(void)hear(r, client, &end);
+	(void)room_take(r, client, &end);
 	say(r, op, "shutdown flush\n");
 	assert_int_equal(r->stops, 0);
 	assert_int_equal(engine_running(r->net.engine), 1);
 	say(r, op, "attach\n");
-	assert_non_null(strstr(hear(r, op, &end), "ERR not accepted"));
+	assert_non_null(strstr(room_take(r, op, &end), "ERR not accepted"));
 	mock_net_run(&r->net, 3601 * NSEC_PER_SEC);
 	room_spin(r);
-	assert_int_equal(blocks(hear(r, client, &end)), 2);
+	assert_int_equal(blocks(room_take(r, client, &end)), 2);
 	assert_true(end);
 	assert_int_equal(r->stops, 1);
 	(void)close(client);
@@ -182,14 +156,14 @@ now_discards_but_says_ok(void **state)
 
 	if (geteuid() != 0)
 		skip();
-	client = dial(r);
-	op = dial(r);
+	client = room_dial(r);
+	op = room_dial(r);
 	say(r, client, "attach\nwait 192.0.2.1\n");
-	(void)hear(r, client, &end);
+	(void)room_take(r, client, &end);
 	say(r, op, "shutdown now\n");
-	assert_string_equal(hear(r, op, &end), "OK\n");
+	assert_string_equal(room_take(r, op, &end), "OK\n");
 	assert_true(end);
-	assert_string_equal(hear(r, client, &end), "");
+	assert_string_equal(room_take(r, client, &end), "");
 	assert_true(end);
 	assert_int_equal(r->stops, 1);
 	(void)close(client);
@@ -205,13 +179,13 @@ cancel_takes_it_back(void **state)
 
 	if (geteuid() != 0)
 		skip();
-	client = dial(r);
-	op = dial(r);
+	client = room_dial(r);
+	op = room_dial(r);
 	say(r, client, "attach\n");
 	say(r, op, "shutdown done\nshutdown cancel\n");
-	assert_string_equal(hear(r, op, &end), "OK\nOK\n");
+	assert_string_equal(room_take(r, op, &end), "OK\nOK\n");
 	say(r, client, "done\n");
-	(void)hear(r, client, &end);
+	(void)room_take(r, client, &end);
 	assert_true(end);
 	assert_int_equal(r->stops, 0);
 	assert_false(ended(r, op));
@@ -228,8 +202,8 @@ a_client_that_never_reads_delays_the_end_by_little(void **state)
 
 	if (geteuid() != 0)
 		skip();
-	client = dial(r);
-	op = dial(r);
+	client = room_dial(r);
+	op = room_dial(r);
 	(void)setsockopt(client, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
 	say(r, client, "attach format json\n");
 	for (int i = 0; i < 200; i++) {

@@ -1,9 +1,12 @@
 #include "tests/unit/ctl/room.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -92,4 +95,54 @@ room_listen(struct room *r, enum ctl_form form)
 
 	(void)snprintf(path, sizeof(path), "/tmp/vantage-ctl-%d.sock", (int)getpid());
 	room_listen_at(r, path, form);
+}
+
+int
+room_dial(struct room *r)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	(void)snprintf(un.sun_path, sizeof(un.sun_path), "%s", r->path);
+	assert_true(fd >= 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&un, sizeof(un)), 0);
+	return fd;
+}
+
+int
+room_pair(struct room *r)
+{
+	int fds[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	assert_int_equal(fcntl(fds[0], F_SETFL, O_NONBLOCK), 0);
+	assert_int_equal(ctl_client(r->ctl, fds[1]), 0);
+	return fds[0];
+}
+
+void
+room_say(int fd, const char *text)
+{
+	assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+}
+
+const char *
+room_take(struct room *r, int fd, bool *ret_end)
+{
+	size_t len = 0;
+	ssize_t n;
+
+	while ((n = recv(fd, r->answer + len, sizeof(r->answer) - 1 - len, MSG_DONTWAIT)) > 0)
+		len += (size_t)n;
+	r->answer[len] = '\0';
+	if (ret_end != NULL)
+		*ret_end = n == 0 || errno != EAGAIN;
+	return r->answer;
+}
+
+const char *
+room_hear(struct room *r, int fd, bool *ret_end)
+{
+	room_spin(r);
+	return room_take(r, fd, ret_end);
 }

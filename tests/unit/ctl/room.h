@@ -27,4 +27,13 @@ void room_spin(struct room *);
 void room_listen(struct room *, enum ctl_form form);
 void room_listen_at(struct room *, const char *path, enum ctl_form form);
 
+/* Clients: one that connects to r->path, and the one of a private pair. */
+int room_dial(struct room *);
+int room_pair(struct room *);
+void room_say(int fd, const char *text);
+/* What has come, in r->answer; *ret_end, which may be NULL: and then the end of
+ * file. hear lets everything happen first. */
+const char *room_take(struct room *, int fd, bool *ret_end);
+const char *room_hear(struct room *, int fd, bool *ret_end);
+
 #endif
