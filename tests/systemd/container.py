@@ -5,6 +5,7 @@ The copy is an overlay on a tmpfs: it takes room for changes alone, and nothing
 of it survives.  The container has a network of its own with nothing in it.
 """
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -135,3 +136,13 @@ class Container:
                    timeout=timeout, stdin=subprocess.DEVNULL)
         return self.read("/vtest.out"), \
             self.read("/vtest.err") + "\n--- console\n" + done.stdout + done.stderr
+
+    def sections(self, script, last):
+        """The output of a script that says "@@ NAME" before each part, by name;
+        "everything" is all of it. It must have come to the part named last."""
+        out, err = self.boot(script)
+        parts = re.split(r"^@@ (\S+)\n", out, flags=re.M)
+        sections = dict(zip(parts[1::2], parts[2::2]))
+        sections["everything"] = out + err
+        assert last in sections, out + err
+        return sections

@@ -55,13 +55,7 @@ say journal; systemctl status -n 40 --no-pager vantage.service vantage-privd.ser
 
 @pytest.fixture(scope="module")
 def said(container):
-    """The script's output, by section."""
-    out, err = container.boot(SCRIPT)
-    parts = re.split(r"^@@ (\S+)\n", out, flags=re.M)
-    sections = dict(zip(parts[1::2], parts[2::2]))
-    sections["everything"] = out + err
-    assert "again" in sections, out + err
-    return sections
+    return container.sections(SCRIPT, "again")
 
 
 def replies(text):

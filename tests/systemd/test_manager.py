@@ -107,13 +107,7 @@ said
 
 @pytest.fixture(scope="module")
 def said(container):
-    """The script's output, by section."""
-    out, err = container.boot(SCRIPT)
-    parts = re.split(r"^@@ (\S+)\n", out, flags=re.M)
-    sections = dict(zip(parts[1::2], parts[2::2]))
-    sections["everything"] = out + err
-    assert "end" in sections, out + err
-    return sections
+    return container.sections(SCRIPT, "end")
 
 
 def pids(text):

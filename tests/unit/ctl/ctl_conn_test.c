@@ -8,7 +8,6 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -303,18 +302,6 @@ a_flood_of_short_lines_is_taken_in_parts(void **state)
 
 /* ---- listeners ---- */
 
-static int
-connect_unix(struct room *r)
-{
-	struct sockaddr_un un = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	(void)snprintf(un.sun_path, sizeof(un.sun_path), "%s", r->path);
-	assert_true(fd >= 0);
-	assert_int_equal(connect(fd, (struct sockaddr *)&un, sizeof(un)), 0);
-	return fd;
-}
-
 static void
 a_listener_has_a_data_form_and_the_client_may_override_it(void **state)
 {
@@ -322,8 +309,8 @@ a_listener_has_a_data_form_and_the_client_may_override_it(void **state)
 	int a, b;
 
 	room_listen(r, CTL_FORM_ID);
-	a = connect_unix(r);
-	b = connect_unix(r);
+	a = room_dial(r);
+	b = room_dial(r);
 	room_say(a, "attach\nnow 192.0.2.1\n");
 	room_say(b, "attach data plain\nnow 192.0.2.1\n");
 	assert_int_equal(count(room_hear(r, a, NULL), " id-1\n"), 2);
@@ -344,7 +331,7 @@ the_name_control_id_has_the_id_form(void **state)
 	assert_int_equal(mkdir(path, 0700), 0);
 	(void)snprintf(path, sizeof(path), "/tmp/vantage-ctl-%d/" CTL_ID_NAME, (int)getpid());
 	room_listen_at(r, path, CTL_FORM_PLAIN);
-	a = connect_unix(r);
+	a = room_dial(r);
 	room_say(a, "attach\nnow 192.0.2.1\n");
 	assert_int_equal(count(room_hear(r, a, NULL), " id-1\n"), 2);
 	(void)close(a);
@@ -361,8 +348,8 @@ connections_are_named_by_path_and_count(void **state)
 	int a, b;
 
 	room_listen(r, CTL_FORM_PLAIN);
-	a = connect_unix(r);
-	b = connect_unix(r);
+	a = room_dial(r);
+	b = room_dial(r);
 	room_say(a, "attach format json\n");
 	room_say(b, "attach format json\n");
 	(void)snprintf(want, sizeof(want), "\"list_name\":\"%s:0\"", r->path);
@@ -390,7 +377,7 @@ too_many_connections_are_told_so(void **state)
 	r->ctl->env.conns_max += getuid() == 0 ? 0 : CTL_CONNS_KEPT;
 	room_listen(r, CTL_FORM_PLAIN);
 	for (int i = 0; i <= CTL_CONNS_MAX; i++) {
-		fds[i] = connect_unix(r);
+		fds[i] = room_dial(r);
 		if (i % 100 == 0)
 			room_spin(r);
 	}
@@ -403,7 +390,7 @@ too_many_connections_are_told_so(void **state)
 	(void)close(fds[0]);
 	(void)close(fds[CTL_CONNS_MAX]);
 	room_spin(r);
-	fds[0] = connect_unix(r);
+	fds[0] = room_dial(r);
 	room_say(fds[0], "get pid\n");
 	assert_string_equal(room_hear(r, fds[0], &end), "OK pid 4711\n");
 	for (int i = 0; i < CTL_CONNS_MAX; i++)
@@ -424,7 +411,7 @@ one_user_cannot_take_all_connections(void **state)
 	if (getuid() == 0)
 		assert_int_equal(seteuid(65534), 0);
 	for (int i = 0; i < 3; i++)
-		fds[i] = connect_unix(r);
+		fds[i] = room_dial(r);
 	if (getuid() == 0)
 		assert_int_equal(seteuid(0), 0);
 	assert_string_equal(room_hear(r, fds[2], &end), "ERR too many connections of this user\n");
@@ -435,7 +422,7 @@ one_user_cannot_take_all_connections(void **state)
 		(void)close(fds[i]);
 	if (getuid() != 0)
 		return;
-	fds[3] = connect_unix(r);
+	fds[3] = room_dial(r);
 	room_say(fds[3], "get pid\n");
 	assert_string_equal(room_hear(r, fds[3], &end), "OK pid 4711\n");
 	(void)close(fds[3]);
@@ -499,8 +486,8 @@ running_out_of_descriptors_is_survived(void **state)
 	int a, b, probe;
 
 	room_listen(r, CTL_FORM_PLAIN);
-	a = connect_unix(r);
-	b = connect_unix(r);
+	a = room_dial(r);
+	b = room_dial(r);
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
 	probe = dup(a);
 	lim = (struct rlimit){ (rlim_t)probe, old.rlim_max };
