@@ -106,14 +106,16 @@ flush(struct run *r)
 		run_goto(r, RUN_OVER);
 }
 
-/* Kept for later, if it was refused for what passes. */
+/* Kept for later, if it was refused for what passes; after ^C there is no later. */
 static bool
 keep(struct run *r, const struct session_pending *p, const char *reason)
 {
 	const struct session *s = &r->session;
 
-	if (r->state == RUN_HALT || !crowd_is_reason(reason))
+	if (!crowd_is_reason(reason))
 		return false;
+	if (r->state == RUN_HALT)
+		return true;
 	if (r->crowd.max == 0)
 		ui_say(&r->ui, "%s: the others wait", reason);
 	if (!crowd_put(&r->crowd, p->line_no, s->out.p + s->acked, p->len, r->running.count, now_mono()))

@@ -47,6 +47,7 @@ class Fake:
       mute             never answer
       refuse TEXT      ERR to attach
       hold             tasks end only when halted; if "always", never
+      crowd SECONDS    one task may run: others are refused, the first so late
     """
 
     def __init__(self, path, **behave):
@@ -165,7 +166,16 @@ class Talk:
         record = next(data for kind, data in self.fake.sample if kind == 7)
         return block(uuencode(record), task, inprog)
 
+    def crowded(self):
+        self.flush()
+        time.sleep(self.behave["crowd"])
+        self.behave["crowd"] = 0
+        self.say(b"ERR command not accepted: slice g: running 1, 0 left; again when one of them ends\n")
+
     def command(self):
+        if "crowd" in self.behave and self.held:
+            self.crowded()
+            return
         task, self.next_id = self.next_id, self.next_id + 1
         self.say(f"OK id-{task}\nMORE\n".encode())
         if "hold" in self.behave:

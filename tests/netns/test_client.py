@@ -351,6 +351,16 @@ def test_interrupt_halts_what_runs(sock, tmp_path, complete):
     assert records(out.read_bytes())[-1][0] == 4
 
 
+def test_interrupt_forgets_what_a_crowd_kept_out(sock):
+    """Refused behind ^C, for what passes: it had not begun, and nobody waits."""
+    with Fake(sock, hold="yes", crowd=1):
+        p = start(sock, "-o", "/dev/null", "-i", "192.0.2.1", "192.0.2.2", "192.0.2.3", stderr=subprocess.PIPE)
+        time.sleep(0.4)
+        p.send_signal(signal.SIGINT)
+        said = p.communicate(timeout=10)[1]
+        assert p.returncode == 130 and said == b"", said
+
+
 @pytest.mark.parametrize("form", ["warts", "json"])
 def test_interrupt_ends_the_cycle_when_the_service_does_not(sock, tmp_path, form):
     out = tmp_path / "o"
