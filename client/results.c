@@ -99,6 +99,18 @@ packets_of(const struct warts_item *item)
 	return 0;
 }
 
+/* Of a task that was halted before it sent anything, and by us. */
+static bool
+has_not_begun(const struct results *r, const struct warts_item *item)
+{
+	if (!r->halting || item->kind != WARTS_ITEM_RECORD || packets_of(item) > 0)
+		return false;
+	if (item->type == &ping_record_type)
+		return ((const struct ping_record *)item->rec)->stop_reason == PING_STOP_HALTED;
+	return item->type == &trace_record_type &&
+	       ((const struct trace_record *)item->rec)->stop_reason == TRACE_STOP_HALTED;
+}
+
 static int
 decode(struct results *r, const uint8_t *p, size_t len, struct warts_item *ret, struct errbuf *err)
 {
@@ -113,21 +125,23 @@ decode(struct results *r, const uint8_t *p, size_t len, struct warts_item *ret, 
 	    err, -EPROTO, "the service sent a damaged record: %s", rc == 0 ? "it is empty" : why.text);
 }
 
-/* Every record while there are few, then a sample that stands for the others:
- * the progress line is worth no more. */
+/* What is in a record, if anybody wants to know: the reader, what others refer to;
+ * the progress line, every record while there are few, then a sample that stands
+ * for the others; who halts, all. 1: it is not for the output. */
 static int
-count_packets(struct results *r, const uint8_t *p, size_t len, uint16_t type, struct errbuf *err)
+look_into(struct results *r, const uint8_t *p, size_t len, uint16_t type, struct errbuf *err)
 {
-	bool all = r->blocks < SAMPLE_FROM || type <= WARTS_CYCLE_STOP;
+	bool all = r->halting || type <= WARTS_CYCLE_STOP || (r->count_packets && r->blocks < SAMPLE_FROM);
 	struct warts_item item;
 	int rc;
 
-	if (!all && r->blocks % SAMPLE_EVERY != 0)
+	if (!all && (!r->count_packets || r->blocks % SAMPLE_EVERY != 0))
 		return 0;
 	rc = decode(r, p, len, &item, err);
-	if (rc == 0)
-		r->packets += (uint64_t)packets_of(&item) * (all ? 1 : SAMPLE_EVERY);
-	return rc;
+	if (rc != 0)
+		return rc;
+	r->packets += (uint64_t)packets_of(&item) * (all ? 1 : SAMPLE_EVERY);
+	return has_not_begun(r, &item);
 }
 
 /* The hot path: decoded in place, at the end of the output. */
@@ -141,8 +155,8 @@ add_warts(struct results *r, const char *bytes, size_t len, struct buf *out, str
 	if (rc != 0)
 		return errbuf_set(err, -EPROTO, "the service sent a block that is not uuencoded");
 	rc = check_frame(r, out->p + from, out->len - from, &type, err);
-	if (rc == 0 && r->count_packets)
-		rc = count_packets(r, out->p + from, out->len - from, type, err);
+	if (rc == 0)
+		rc = look_into(r, out->p + from, out->len - from, type, err);
 	if (rc != 0)
 		out->len = from;
 	return rc;
@@ -164,6 +178,8 @@ add_text(struct results *r, const char *bytes, size_t len, struct buf *out, stru
 		rc = decode(r, r->raw.p, r->raw.len, &item, err);
 	if (rc != 0 || item.kind != WARTS_ITEM_RECORD)
 		return rc;
+	if (has_not_begun(r, &item))
+		return 1;
 	r->packets += packets_of(&item);
 	tell_error(r, &item);
 	rc = text_write(out, item.type, item.rec);
@@ -184,6 +200,12 @@ json_number(const char *line, size_t len, const char *key)
 	return v;
 }
 
+static uint32_t
+json_packets(const char *line, size_t len)
+{
+	return json_number(line, len, "\"ping_sent\":") + json_number(line, len, "\"probe_count\":");
+}
+
 static bool
 json_is(const char *line, size_t len, const char *type)
 {
@@ -191,6 +213,18 @@ json_is(const char *line, size_t len, const char *type)
 	int n = snprintf(start, sizeof(start), "{\"type\":\"%s\"", type);
 
 	return len > (size_t)n && memcmp(line, start, (size_t)n) == 0;
+}
+
+/* As has_not_begun; ping and trace have each their own spelling. */
+static bool
+json_has_not_begun(const struct results *r, const char *line, size_t len)
+{
+	static const char *const stops[] = { "\"stop_reason\":\"halted\"", "\"stop_reason\":\"HALTED\"" };
+	bool halted = false;
+
+	for (size_t i = 0; r->halting && i < sizeof(stops) / sizeof(stops[0]); i++)
+		halted = halted || memmem(line, len, stops[i], strlen(stops[i])) != NULL;
+	return halted && json_packets(line, len) == 0;
 }
 
 /* One object on one line, printable: it may be shown on a terminal. */
@@ -217,9 +251,10 @@ add_json(struct results *r, const char *bytes, size_t len, struct buf *out, stru
 		buf_u8(&r->start_line, '\0');
 	} else if (json_is(bytes, len, "cycle-stop")) {
 		r->ended = true;
+	} else if (json_has_not_begun(r, bytes, len)) {
+		return 1;
 	} else if (r->count_packets) {
-		r->packets += json_number(bytes, len, "\"ping_sent\":");
-		r->packets += json_number(bytes, len, "\"probe_count\":");
+		r->packets += json_packets(bytes, len);
 	}
 	buf_bytes(out, bytes, len);
 	return 0;

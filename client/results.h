@@ -20,9 +20,10 @@ struct ui;
 struct results {
 	enum out_format format;
 	bool count_packets; /* somebody watches the progress */
-	struct ui *ui;	    /* where a result's error is told, set by the owner; NULL: nowhere */
+	struct ui *ui;      /* where a result's error is told, set by the owner; NULL: nowhere */
 	bool began;         /* the cycle-start has been seen */
 	bool ended;         /* the cycle-stop */
+	bool halting;       /* set by the owner: what was halted before it sent anything is left out */
 	uint32_t cycle;     /* its id in the stream */
 	uint64_t blocks;
 	uint64_t packets;      /* sent for the results so far, from samples of them */
@@ -35,8 +36,9 @@ struct results {
 int results_init(struct results *, enum out_format, bool count_packets);
 void results_fini(struct results *);
 
-/* Appends what one block means to out: whole records only. 0, or a negative
- * errno with a sentence: the peer is not to be trusted further. */
+/* Appends what one block means to out: whole records only. 0; 1: this one is
+ * left out; a negative errno with a sentence: the peer is not to be trusted
+ * further. */
 int results_add(struct results *, const char *bytes, size_t len, struct buf *out, struct errbuf *reterr);
 
 /* The service will not end the cycle any more: do it for it, once. */

@@ -137,6 +137,31 @@ def test_client_that_goes_away_stops_its_tasks(pair, recorder):
     assert before > 0 and len(recorder.probes(dst=dst)) == before
 
 
+@pytest.mark.parametrize("form", ["text", "json", "warts"])
+def test_interrupt_writes_nothing_of_what_has_not_begun(pair, form):
+    """The same twice: the second waits for the first, and is halted before it
+    has sent anything."""
+    out = os.path.join(pair.dir, "interrupted")
+    commands = ["ping -c 100 " + net.DST[4]] * 2 + ["trace -w 10 -q 20 " + net.DROPPED[4]] * 2
+    with open(out, "wb") as output:
+        child = pair.popen(["-O", form, "-I", *commands], stdout=output)
+        time.sleep(1.5)
+        child.send_signal(signal.SIGINT)
+        assert child.wait(10) == 130
+    with open(out, errors="replace") as text:
+        said = text.read()
+    if form == "text":
+        assert (said.count("ping from"), said.count("traceroute from")) == (1, 1), said
+        assert " to " + net.DST[4] in said and "ping to" not in said and "traceroute to" not in said
+        return
+    if form == "warts":
+        said = subprocess.run([pair.client, "dump", out], capture_output=True, text=True, check=True).stdout
+    lines = said.splitlines()
+    assert '"cycle-start"' in lines[0] and '"cycle-stop"' in lines[-1], said
+    found = {r["type"]: r for r in pair_module.records(said)}
+    assert len(lines) == 4 and found["ping"]["ping_sent"] >= 1 and found["trace"]["probe_count"] >= 1
+
+
 def attach(path):
     sock = socket.socket(socket.AF_UNIX)
     sock.settimeout(10)
