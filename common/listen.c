@@ -40,7 +40,8 @@ directory_open(const char *dir, const struct ids *owner, struct errbuf *reterr)
 {
 	int fd;
 
-	if (mkdir(dir, 0755) == 0 && chown(dir, owner->uid, owner->gid) < 0)
+	/* The mode again: under a umask like 077 nobody could look into it. */
+	if (mkdir(dir, 0755) == 0 && (chmod(dir, 0755) < 0 || chown(dir, owner->uid, owner->gid) < 0))
 		return errbuf_set(reterr, -errno, "%s: %s", dir, strerror(errno));
 	fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return fd < 0 ? errbuf_set(reterr, -errno, "%s: %s", dir, strerror(errno)) : fd;

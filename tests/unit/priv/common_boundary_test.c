@@ -358,6 +358,32 @@ a_dead_ones_name_is_taken_over_a_live_ones_is_not(void **state)
 	(void)close(first.dir);
 }
 
+static void
+everybody_reaches_the_name_whatever_the_umask(void **state)
+{
+	const struct ids me = { getuid(), getgid() };
+	char dir[] = "/tmp/listen_test_XXXXXX", path[64];
+	struct listener l = { .fd = -1 };
+	const mode_t before = umask(077);
+	struct stat st;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	(void)snprintf(path, sizeof(path), "%s/sub/c.sock", dir);
+	assert_int_equal(listener_open(&l, path, &me, NULL), 0);
+	(void)umask(before);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0666);
+	assert_int_equal(fstat(l.dir, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0755);
+	assert_int_equal(listener_remove_name(&l), 0);
+	(void)snprintf(path, sizeof(path), "%s/sub", dir);
+	(void)rmdir(path);
+	(void)rmdir(dir);
+	(void)close(l.fd);
+	(void)close(l.dir);
+}
+
 int
 main(void)
 {
@@ -375,6 +401,7 @@ main(void)
 		cmocka_unit_test(readiness_is_told_to_the_managers_socket),
 		cmocka_unit_test(a_watched_process_says_that_it_lives),
 		cmocka_unit_test(a_dead_ones_name_is_taken_over_a_live_ones_is_not),
+		cmocka_unit_test(everybody_reaches_the_name_whatever_the_umask),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
