@@ -44,6 +44,7 @@ say kill-worker
 say kill-privd
 p=$(pid_of vantage-privd.service)
 [ "$p" != 0 ] && kill -9 $p; sleep 0.2; ping 192.0.2.2; ping 192.0.2.2; active
+say failures; journalctl -b -u vantage.service -u vantage-privd.service -o cat --no-pager | grep Failed
 say stop
 systemctl stop vantage.socket vantage.service vantage-privd.socket vantage-privd.service
 nft list tables; ls /run/vantage/*.sock; pgrep -l vantage; echo "end"
@@ -117,6 +118,14 @@ def test_service_heals(section, said):
     counts, statuses = replies(said[section])
     assert counts and counts[-1] == 2 and statuses[-1] == "0", said["everything"]
     assert said[section].split()[-2:] == ["active", "active"]
+
+
+def test_a_death_is_a_failure_in_the_journal(said):
+    """The worker's, the helper's, and the worker's that has no helper any more."""
+    assert said["failures"].splitlines() == [
+        "vantage.service: Failed with result 'signal'.",
+        "vantage-privd.service: Failed with result 'signal'.",
+        "vantage.service: Failed with result 'exit-code'."], said["everything"]
 
 
 def test_stop_leaves_nothing(said):

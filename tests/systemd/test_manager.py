@@ -9,7 +9,7 @@ say() { echo "@@ $1"; }
 pid_of() { systemctl show -p MainPID --value $1; }
 pids() { echo pids $(pid_of vantage.service) $(pid_of vantage-privd.service); }
 pps() { vantage status --json | grep -o '"operator":true,"pps":[0-9]*'; }
-said() { journalctl -u vantage.service -u vantage-privd.service -o cat --no-pager; }
+said() { journalctl -b -u vantage.service -u vantage-privd.service -o cat --no-pager; }
 ping() { setpriv --reuid=65534 --regid=65534 --clear-groups timeout 20 vantage -O json -I "ping -c 1 192.0.2.2"; }
 wait_pid() {    # a new main process of $1 that is not $2
 	for i in $(seq 200); do
@@ -61,6 +61,11 @@ w=$(pid_of vantage.service)
 systemctl restart vantage-privd.service; wait_pid vantage.service $w; ping; pps; pids
 nft list table inet vantage | grep -o 'meta mark 0x[0-9a-f/]*'; vantage reload; echo "status $?"
 rm $conf
+say stop
+said | grep -c 'Failed with result'
+systemctl stop vantage-privd.service
+for u in vantage vantage-privd; do systemctl show -p ActiveState,Result,NRestarts $u.service | xargs; done
+ping; said | grep -c 'Failed with result'
 say files
 mkdir -p /var/lib/vantage
 printf '192.0.2.2\n192.0.2.2\n192.0.2.2\n' > /var/lib/vantage/three
@@ -153,6 +158,15 @@ def test_a_restart_of_the_helper_restarts_both_with_the_whole_file(said):
     assert not set(pids(said["restart"])) & set(pids(said["start"]))
     # Now there is nothing left to say.
     assert said["restart"].splitlines()[-2:] == ["meta mark 0x5a000000/8", "status 0"], said["everything"]
+
+
+def test_the_helper_stops_in_order_and_takes_the_worker_with_it(said):
+    """Neither a restart of it nor a stop is a failure, and the next client starts both."""
+    lines = said["stop"].splitlines()
+    assert (lines[0], lines[-1]) == ("0", "0"), said["everything"]
+    for line in lines[1:3]:
+        assert set(line.split()) == {"ActiveState=inactive", "Result=success", "NRestarts=0"}, said["everything"]
+    assert replies(said["stop"]) == [1]
 
 
 def test_the_worker_has_its_files(said):
