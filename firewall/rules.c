@@ -80,9 +80,9 @@ const struct fw_rule fw_rules[] = {
 	/* RFC 1122 section 3.2.1.3: 127/8 is local to the kernel, and must not
 	 * be seen outside a host. */
 	{ "v4", { NET(12, 1, 0, FW_EQ, 127), OIF(FW_NE, LO) }, DROP("source") },
-	{ "v4", { L4(FW_EQ, IPPROTO_TCP) }, FW_GOTO, "ok" },
-	{ "v4", { L4(FW_EQ, IPPROTO_UDP) }, FW_GOTO, "ok" },
 	{ "v4", { L4(FW_EQ, IPPROTO_ICMP) }, FW_GOTO, "icmp4" },
+	{ "v4", { L4(FW_EQ, IPPROTO_UDP) }, FW_GOTO, "ok" },
+	{ "v4", { L4(FW_EQ, IPPROTO_TCP) }, FW_GOTO, "ok" },
 	{ "v4", { { 0 } }, DROP("protocol") }, /* tunnels would carry what is refused here */
 
 	{ "opts", { NET(0, 1, 0xf0, FW_NE, 0x40) }, DROP("header") },
@@ -106,9 +106,9 @@ const struct fw_rule fw_rules[] = {
 	{ "v6", { SADDR(FW_NE, RTN_LOCAL) }, DROP("source"), FW_UNLESS_SPOOF },
 	/* RFC 4291 section 2.5: ::1, :: and mapped addresses stay inside. */
 	{ "v6", { NET(8, 8, 0, FW_EQ, 0), OIF(FW_NE, LO) }, DROP("source") },
-	{ "v6", { L4(FW_EQ, IPPROTO_TCP) }, FW_GOTO, "ok" },
-	{ "v6", { L4(FW_EQ, IPPROTO_UDP) }, FW_GOTO, "ok" },
 	{ "v6", { L4(FW_EQ, IPPROTO_ICMPV6) }, FW_GOTO, "icmp6" },
+	{ "v6", { L4(FW_EQ, IPPROTO_UDP) }, FW_GOTO, "ok" },
+	{ "v6", { L4(FW_EQ, IPPROTO_TCP) }, FW_GOTO, "ok" },
 	{ "v6", { { 0 } }, DROP("protocol") },
 
 	/* RFC 4443: echo request and "packet too big". A later fragment has no
