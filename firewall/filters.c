@@ -13,6 +13,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "proto/priv/departure.h"
+
 #define PORTS (3 * 65536)
 #define PORT_STRIDE 8 /* the kernel rounds a value up to eight bytes */
 #define PORTS_BYTES ((size_t)PORTS * PORT_STRIDE)
@@ -20,14 +22,13 @@
 #define BASE_UDP 65536
 #define BASE_ICMP (2 * 65536)
 
-/* Bytes of a packet that reach the ring: of ours the headers, to find the
- * probe that left; of others enough for what a reply quotes. */
-#define SNAP_OUT 128
+/* Bytes of a packet that reach the ring: enough for what a reply quotes. */
 #define SNAP_IN 1400
 
 /* clang-format off: one thought a line is what makes the table readable */
 enum label {
 	NEXT, /* fall through */
+	L_LENGTH,
 	L_IN,
 	L_PROTO,
 	L_V4,
@@ -57,7 +58,8 @@ struct row {
 };
 
 /* r6: packet; r7: a value; r8: offset of what is read next; r9: protocol, then
- * base in the port map. The stack holds a copy of the header at hand. */
+ * base in the port map. The stack holds a copy of the header at hand. Of a
+ * packet that leaves r7 is its departure, r8 the length, r9 the number. */
 #define BUF (-48)
 #define KEY (-52)
 #define R(n) BPF_REG_##n
@@ -92,11 +94,24 @@ struct row {
 /* n bytes at r8 into the copy; a packet that is too short is not for us. */
 #define LOAD(n)                                                                                              \
 	MOV(R(1), R(6)), MOV(R(2), R(8)), MOV(R(3), R(10)), ADDK(R(3), BUF), SET(R(4), n),                   \
-	    I(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_skb_load_bytes), JNE(R(0), 0, L_DROP)
+	    CALL(BPF_FUNC_skb_load_bytes), JNE(R(0), 0, L_DROP)
 #define VERSION(n) BYTE(R(7), 0), RSH(R(7), 4), JNE(R(7), n, L_DROP)
 /* Length of the IPv4 header in r7. */
 #define IHL() BYTE(R(7), 0), AND(R(7), 15), LSH(R(7), 2), JLT(R(7), 20, L_DROP)
 #define RETURN(k) SET(R(0), k), I(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
+#define CALL(f) I(BPF_JMP | BPF_CALL, 0, 0, 0, f)
+#define STORE(size, d, o, s) I(BPF_STX | BPF_MEM | (size), d, s, o, 0)
+/* Full barriers both; what was there before is in s afterwards. */
+#define FETCH_ADD(d, o, s) I(BPF_STX | BPF_ATOMIC | BPF_W, d, s, o, BPF_ADD | BPF_FETCH)
+#define EXCHANGE(d, o, s) I(BPF_STX | BPF_ATOMIC | BPF_W, d, s, o, BPF_XCHG)
+/* A pointer to a map's value in r0, its number in k. By the helper: reckoning
+ * with the map's address takes one privilege more, CAP_PERFMON. */
+#define VALUE(map, k)                                                                                        \
+	STORE(BPF_W, R(10), KEY, k), MOV(R(2), R(10)), ADDK(R(2), KEY),                                      \
+	    I(BPF_LD | BPF_IMM | BPF_DW, R(1), BPF_PSEUDO_MAP_FD, 0, map), I(0, 0, 0, 0, 0),                 \
+	    CALL(BPF_FUNC_map_lookup_elem), JEQ(R(0), 0, L_DROP)
+#define PORT_MAP 0
+#define DEPARTURE_MAP 1
 
 #define MARK_BLANK (-1) /* the mark's upper half, known at the start only */
 
@@ -107,7 +122,32 @@ static const struct row program[] = {
 	META(R(7), mark),
 	RSH(R(7), 16),
 	JNE(R(7), MARK_BLANK, L_DROP),
-	RETURN(SNAP_OUT),
+	/* Out: the next departure. */
+	META(R(8), len),
+	JEQ(R(8), 0, L_DROP),
+	JLT(R(8), DEPARTURE_BYTES, L_LENGTH),
+	SET(R(8), DEPARTURE_BYTES),
+	AT(L_LENGTH),
+	SET(R(7), DEPARTURES),
+	VALUE(DEPARTURE_MAP, R(7)),
+	SET(R(9), 1),
+	FETCH_ADD(R(0), 0, R(9)),
+	MOV(R(7), R(9)),
+	AND(R(7), DEPARTURES - 1),
+	VALUE(DEPARTURE_MAP, R(7)),
+	MOV(R(7), R(0)),
+	CALL(BPF_FUNC_ktime_get_ns),
+	STORE(BPF_DW, R(7), offsetof(struct departure, mono), R(0)),
+	STORE(BPF_W, R(7), offsetof(struct departure, len), R(8)),
+	MOV(R(1), R(6)),
+	SET(R(2), 0),
+	MOV(R(3), R(7)),
+	ADDK(R(3), offsetof(struct departure, bytes)),
+	MOV(R(4), R(8)),
+	CALL(BPF_FUNC_skb_load_bytes),
+	ADDK(R(9), 1),
+	EXCHANGE(R(7), offsetof(struct departure, seq), R(9)),
+	RETURN(0),
 
 	/* In: for this host, and not the tagged copy of a frame that its VLAN
 	 * device will show again. */
@@ -250,15 +290,7 @@ static const struct row program[] = {
 	LOAD(2),
 	HALF(R(7), 0),
 	ADD(R(7), R(9)),
-	/* By the helper: reckoning with the map's address takes one privilege
-	 * more, CAP_PERFMON. */
-	I(BPF_STX | BPF_MEM | BPF_W, R(10), R(7), KEY, 0),
-	MOV(R(2), R(10)),
-	ADDK(R(2), KEY),
-	I(BPF_LD | BPF_IMM | BPF_DW, R(1), BPF_PSEUDO_MAP_FD, 0, 0),
-	I(0, 0, 0, 0, 0),
-	I(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_map_lookup_elem),
-	JEQ(R(0), 0, L_DROP),
+	VALUE(PORT_MAP, R(7)),
 	I(BPF_LDX | BPF_MEM | BPF_B, R(1), R(0), 0, 0),
 	JEQ(R(1), 0, L_DROP),
 	RETURN(SNAP_IN),
@@ -277,10 +309,10 @@ struct assembly {
 	uint32_t count;
 };
 
-/* Rows to instructions: labels become distances, the mark and the map get
+/* Rows to instructions: labels become distances, the mark and the maps get
  * their values. */
 static void
-assemble(struct assembly *as, uint32_t mark_tx, int map_fd)
+assemble(struct assembly *as, uint32_t mark_tx, const int *map_fd)
 {
 	for (uint32_t i = 0; i < ROWS; i++) {
 		if (program[i].here != NEXT) {
@@ -298,7 +330,7 @@ assemble(struct assembly *as, uint32_t mark_tx, int map_fd)
 		if (insn->imm == MARK_BLANK)
 			insn->imm = (int32_t)(mark_tx >> 16);
 		if (insn->code == (BPF_LD | BPF_IMM | BPF_DW))
-			insn->imm = map_fd;
+			insn->imm = map_fd[insn->imm];
 	}
 }
 
@@ -310,12 +342,34 @@ bpf(enum bpf_cmd cmd, union bpf_attr *attr, const char *what, struct errbuf *ret
 	if (fd >= 0)
 		return (int)fd;
 	return errbuf_set(reterr, -errno,
-	    "the kernel refuses the receive filter's %s (bpf: %s): needs CAP_BPF at the start and Linux 5.8",
+	    "the kernel refuses the receive filter's %s (bpf: %s): needs CAP_BPF at the start and Linux 5.12",
 	    what, strerror(errno));
 }
 
 static int
-prog_load(int map_fd, uint32_t mark_tx, struct errbuf *reterr)
+map_create(uint32_t value_size, uint32_t count, const char *what, struct errbuf *reterr)
+{
+	union bpf_attr attr = { .map_type = BPF_MAP_TYPE_ARRAY };
+
+	attr.key_size = 4;
+	attr.value_size = value_size;
+	attr.max_entries = count;
+	attr.map_flags = BPF_F_MMAPABLE;
+	return bpf(BPF_MAP_CREATE, &attr, what, reterr);
+}
+
+/* From now on the program alone writes into it: whoever is given its descriptor
+ * can map it for reading. */
+static int
+map_freeze(int fd, const char *what, struct errbuf *reterr)
+{
+	union bpf_attr attr = { .map_fd = (uint32_t)fd };
+
+	return bpf(BPF_MAP_FREEZE, &attr, what, reterr);
+}
+
+static int
+prog_load(const int *map_fd, uint32_t mark_tx, struct errbuf *reterr)
 {
 	struct assembly as = { .count = 0 };
 	union bpf_attr attr = { .prog_type = BPF_PROG_TYPE_SOCKET_FILTER };
@@ -330,20 +384,22 @@ prog_load(int map_fd, uint32_t mark_tx, struct errbuf *reterr)
 int
 filter_init(struct filter *f, uint32_t mark_tx, struct errbuf *reterr)
 {
-	union bpf_attr attr = { .map_type = BPF_MAP_TYPE_ARRAY };
-	int map_fd;
+	int map_fd[2], rc;
 	void *ports;
 
-	attr.key_size = 4;
-	attr.value_size = 1;
-	attr.max_entries = PORTS;
-	attr.map_flags = BPF_F_MMAPABLE;
-	map_fd = bpf(BPF_MAP_CREATE, &attr, "port map", reterr);
-	if (map_fd < 0)
-		return map_fd;
+	map_fd[PORT_MAP] = map_create(1, PORTS, "port map", reterr);
+	if (map_fd[PORT_MAP] < 0)
+		return map_fd[PORT_MAP];
+	map_fd[DEPARTURE_MAP] = map_create(sizeof(struct departure), DEPARTURES + 1, "departures", reterr);
+	if (map_fd[DEPARTURE_MAP] < 0)
+		return map_fd[DEPARTURE_MAP];
+	rc = map_freeze(map_fd[DEPARTURE_MAP], "departures", reterr);
+	if (rc < 0)
+		return rc;
+	f->departures_fd = map_fd[DEPARTURE_MAP];
 	f->prog_fd = prog_load(map_fd, mark_tx, reterr);
-	ports = mmap(NULL, PORTS_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, map_fd, 0);
-	(void)close(map_fd); /* the program and the mapping keep it */
+	ports = mmap(NULL, PORTS_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, map_fd[PORT_MAP], 0);
+	(void)close(map_fd[PORT_MAP]); /* the program and the mapping keep it */
 	if (f->prog_fd >= 0 && ports == MAP_FAILED)
 		return errbuf_set(reterr, -ENOMEM, "cannot map the port map");
 	f->ports = ports;

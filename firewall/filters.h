@@ -10,11 +10,14 @@
 /*
  * What the packet ring may see: an eBPF program, loaded once while we may,
  * that looks ports up in a byte map which only we can write. Reserving a port
- * is one store into memory shared with the kernel. Neither descriptor ever
- * leaves this process: whoever holds the map could open every port.
+ * is one store into memory shared with the kernel. Neither that map nor the
+ * program ever leaves this process: whoever holds the map could open every port.
+ * Of our own probes it keeps the departures (proto/priv/departure.h), and shows
+ * the ring nothing.
  */
 struct filter {
 	int prog_fd;
+	int departures_fd; /* whoever is given it can only read */
 	volatile uint8_t *ports; /* [pp_proto - 1][65536], eight bytes each; 1: reserved */
 };
 

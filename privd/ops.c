@@ -43,6 +43,12 @@ op_open_ring(struct privd *privd, struct call *call)
 }
 
 static int
+op_open_departures(struct privd *privd, struct call *call)
+{
+	return give(call, privd->filter.departures_fd, true);
+}
+
+static int
 op_open_route(struct privd *privd, struct call *call)
 {
 	(void)privd;
@@ -103,4 +109,5 @@ const struct op privd_ops[PP_MSG_MAX] = {
 	[PP_RESERVE_PORT] = { op_reserve_port, 0 },
 	[PP_RELEASE_PORT] = { op_release_port, 0 },
 	[PP_ECHO] = { op_echo, 0 },
+	[PP_OPEN_DEPARTURES] = { op_open_departures, 2 },
 };

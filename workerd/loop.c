@@ -285,6 +285,8 @@ loop_init(struct loop *l, const struct loop_fds *fds, const struct engine_config
 	l->tx = (struct tx){ fds->raw4, fds->raw6 };
 	l->armed = INT64_MAX;
 	rc = rx_init(&l->rx, fds->ring, fds->frame_size, fds->frame_count);
+	if (rc == 0)
+		rc = departures_init(&l->rx.departures, fds->departures);
 	if (rc != 0)
 		return errbuf_set(err, rc, "cannot map the packet ring: %s", strerror(-rc));
 	l->routing = routes_new(fds->route, fds->mark);

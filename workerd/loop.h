@@ -47,6 +47,7 @@ struct loop {
 /* Descriptors that privd passed, for as long as the process lives. */
 struct loop_fds {
 	int ring;
+	int departures;
 	int raw4;
 	int raw6;
 	int route;

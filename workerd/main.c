@@ -188,13 +188,16 @@ open_sockets(struct worker *w, struct loop_fds *fds, struct errbuf *err)
 {
 	int rc;
 
-	*fds = (struct loop_fds){ .ring = -1, .raw4 = -1, .raw6 = -1, .route = -1, .privd = w->priv.fd };
+	*fds = (struct loop_fds){
+		.ring = -1, .departures = -1, .raw4 = -1, .raw6 = -1, .route = -1, .privd = w->priv.fd
+	};
 	fds->frame_size = PRIVCLI_RING_FRAME_SIZE;
 	fds->frame_count = PRIVCLI_RING_FRAMES;
 	fds->mark = w->opt.conf.mark << 24 | 0x010000;
 	if ((rc = privcli_open_raw(&w->priv, ADDR_IP4, &fds->raw4)) != 0 ||
 	    (rc = privcli_open_raw(&w->priv, ADDR_IP6, &fds->raw6)) != 0 ||
 	    (rc = privcli_open_ring(&w->priv, &fds->ring)) != 0 ||
+	    (rc = privcli_open_departures(&w->priv, &fds->departures)) != 0 ||
 	    (rc = privcli_open_route(&w->priv, &fds->route)) != 0)
 		return errbuf_set(err, rc, "privd does not give us our sockets: %s", strerror(-rc));
 	return 0;

@@ -138,6 +138,12 @@ privcli_open_ring(struct privcli *cli, int *ret_fd)
 }
 
 int
+privcli_open_departures(struct privcli *cli, int *ret_fd)
+{
+	return call(cli, PP_OPEN_DEPARTURES, &nothing, NULL, ret_fd);
+}
+
+int
 privcli_open_route(struct privcli *cli, int *ret_fd)
 {
 	return call(cli, PP_OPEN_ROUTE, &nothing, NULL, ret_fd);

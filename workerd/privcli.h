@@ -47,6 +47,7 @@ int privcli_hello(struct privcli *, struct privcli_facts *ret, struct errbuf *re
 /* Descriptors are non-blocking and close-on-exec. */
 int privcli_open_raw(struct privcli *, enum addr_family, int *ret_fd);
 int privcli_open_ring(struct privcli *, int *ret_fd);
+int privcli_open_departures(struct privcli *, int *ret_fd); /* proto/priv/departure.h, read-only */
 int privcli_open_route(struct privcli *, int *ret_fd); /* rtnetlink: may look, not change */
 int privcli_open_listener(struct privcli *, uint32_t index, int *ret_fd); /* -ENOENT: no more */
 int privcli_open_client(struct privcli *, int *ret_fd);                   /* -ENOENT: none, or taken */

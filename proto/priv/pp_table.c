@@ -25,4 +25,5 @@ const struct pp_msg pp_msgs[PP_MSG_MAX] = {
 	[PP_RELEASE_PORT] = { "release-port",
 	    { 2, { F(pp_port, proto, PP_TCP, PP_ICMP), F(pp_port, port, 0, 65535) } }, { 0 }, 0 },
 	[PP_ECHO] = { "echo", { 1, { F(pp_echo, value, 0, ANY) } }, { 1, { F(pp_echo, value, 0, ANY) } }, 1 },
+	[PP_OPEN_DEPARTURES] = { "open-departures", { 0 }, { 0 }, 1 },
 };

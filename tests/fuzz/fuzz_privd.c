@@ -53,6 +53,7 @@ static const struct op mocks[PP_MSG_MAX] = {
 	[PP_RESERVE_PORT] = { op_plain, 0 },
 	[PP_RELEASE_PORT] = { op_plain, 0 },
 	[PP_ECHO] = { op_lend, 0 },
+	[PP_OPEN_DEPARTURES] = { op_lend, 2 },
 };
 
 static void

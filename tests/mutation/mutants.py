@@ -55,6 +55,7 @@ OPS = [
     ("{ op_hello, 4 }", "{ op_hello, 0 }", quota("HELLO, 1")),
     ("{ op_open_raw, 16 }", "{ op_open_raw, 0 }", quota("RAW, 1")),
     ("{ op_open_ring, 2 }", "{ op_open_ring, 0 }", quota("RING")),
+    ("{ op_open_departures, 2 }", "{ op_open_departures, 0 }", quota("DEPARTURES")),
     ("{ op_open_route, 8 }", "{ op_open_route, 0 }", quota("ROUTE")),
     ("{ op_open_listener, 2 * PP_LISTENERS_MAX }", "{ op_open_listener, 0 }", quota("LISTENER, 0")),
     ("{ op_open_client, 2 }", "{ op_open_client, 0 }", quota("CLIENT")),

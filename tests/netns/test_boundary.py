@@ -4,6 +4,7 @@ far namespace; what the ring hears must be what was reserved."""
 import errno
 import os
 import socket
+import struct
 import time
 
 import pytest
@@ -243,13 +244,22 @@ def test_the_ring_does_not_hear_strangers(net, hostile, what):
     assert heard(net, hostile, NOT_OURS[what]) == []
 
 
-def test_the_ring_shows_our_probes_as_they_left_and_only_ours(net, hostile):
+def test_departures_are_our_probes_alone_and_the_ring_is_silent_of_them(net, hostile):
     hostile.do("ring_read()")
+    hostile.do("'departures' in fds or take('departures', DEPARTURES)")
+    before = hostile.do("departures()")[0]
     with inside(net.near), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         s.sendto(b"not a probe", (FAR4, 9))
     assert hostile.do("send('raw4', ip4(%r, %r, 17, struct.pack('!HHHH', 40000, 33435, 308, 0) + bytes(300)), %r)"
                       % (NEAR4, FAR4, FAR4)) == 0
     time.sleep(0.1)
-    out = [p for p in hostile.do("ring_read()") if p[0] == 4]
-    assert len(out) == 1
-    assert out[0][3] == 328 and len(out[0][2]) == 2 * 128
+    count, (number, length, packet) = hostile.do("departures()")
+    assert [count, number, length] == [before + 1, before + 1, 112]
+    assert bytes.fromhex(packet)[12:24] == socket.inet_aton(NEAR4) + socket.inet_aton(FAR4) + struct.pack(
+        "!HH", 40000, 33435)
+    assert [p for p in hostile.do("ring_read()") if p[0] == 4] == []
+
+
+def test_departures_cannot_be_written(hostile):
+    hostile.do("'departures' in fds or take('departures', DEPARTURES)")
+    assert hostile.do("try_call(lambda: __import__('mmap').mmap(fds['departures'], 4096))") == errno.EPERM

@@ -125,7 +125,7 @@ def test_asking_without_reading_ends_the_session(quiet):
                      "for _ in range(100000)])", 60) in (errno.EPIPE, errno.ECONNRESET)
 
 
-QUOTAS = {"HELLO, 1": (4, 0), "RAW, 1": (16, 0), "RING": (2, 0), "ROUTE": (8, 0), "LISTENER, 0": (16, errno.ENOENT),
+QUOTAS = {"HELLO, 1": (4, 0), "RAW, 1": (16, 0), "RING": (2, 0), "DEPARTURES": (2, 0), "ROUTE": (8, 0), "LISTENER, 0": (16, errno.ENOENT),
           "CLIENT": (1, errno.ENOENT), "PORT, 2, 133": (64, errno.EACCES)}
 
 
@@ -185,10 +185,12 @@ def test_spoofing_where_it_is_allowed(quiet):
 def test_local_where_it_is_allowed(quiet):
     with pair_of(quiet, HOSTILE, "--local") as it:
         it.do("take('raw4', RAW, 1), take('ring', RING), ring_map(), ask(RESERVE, 2, 40000)")
+        it.do("take('departures', DEPARTURES)")
         assert it.do("send('raw4', ip4('127.0.0.1', '127.0.0.1'), '127.0.0.1')") == 0
         time.sleep(0.1)
         kinds = [(p[0], bytes.fromhex(p[2])[9]) for p in it.do("ring_read()")]
-        assert kinds == [(4, 17), (0, 1)]  # as it left; the port unreachable. Nothing twice
+        assert kinds == [(0, 1)]  # the port unreachable; nothing twice
+        assert it.do("departures()[0]") == 1
 
 
 def dnp_file(tmp_path, lines):

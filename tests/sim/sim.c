@@ -415,8 +415,10 @@ event_run(struct sim *s, const struct event *e)
 
 	if (e->kind == EVENT_HALT)
 		halt_all(s);
+	else if (e->kind == EVENT_SENT)
+		engine_departed(s->engine, e->bytes, e->len, now.wall);
 	else
-		engine_input(s->engine, e->bytes, e->len, now.wall, e->kind == EVENT_SENT, IFNAME, &now);
+		engine_input(s->engine, e->bytes, e->len, now.wall, IFNAME, &now);
 	free(e->bytes);
 }
 

@@ -346,18 +346,22 @@ is_icmp(const struct pkt *p)
 	return p->l4 && (p->proto == IPPROTO_ICMP || p->proto == IPPROTO_ICMPV6);
 }
 
-static void
-input_sent(struct engine *e, const struct pkt *p, nsec_t stamp)
+void
+engine_departed(struct engine *e, const uint8_t *bytes, size_t len, nsec_t stamp)
 {
-	struct task *t = find_sender(e, p);
+	struct pkt p;
+	struct task *t;
 
+	if (pkt_parse(&p, bytes, len) != PKT_OK)
+		return;
+	t = find_sender(e, &p);
 	if (t != NULL && t->state == TASK_RUNNING)
-		t->ops->sent(t, p, stamp);
+		t->ops->sent(t, &p, stamp);
 }
 
 void
-engine_input(struct engine *e, const uint8_t *bytes, size_t len, nsec_t stamp, bool outgoing,
-    const char *ifname, const struct instant *now)
+engine_input(struct engine *e, const uint8_t *bytes, size_t len, nsec_t stamp, const char *ifname,
+    const struct instant *now)
 {
 	struct pkt p, q;
 	struct reply r = { .pkt = &p, .rx = stamp, .ifname = ifname, .bytes = bytes, .len = (uint16_t)len };
@@ -367,10 +371,6 @@ engine_input(struct engine *e, const uint8_t *bytes, size_t len, nsec_t stamp, b
 	e->stats.received++;
 	if (pkt_parse(&p, bytes, len) != PKT_OK) {
 		e->stats.malformed++;
-		return;
-	}
-	if (outgoing) {
-		input_sent(e, &p, stamp);
 		return;
 	}
 	if (is_icmp(&p) && p.icmp.quote != NULL) {

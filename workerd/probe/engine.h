@@ -117,10 +117,12 @@ int task_preclaim(struct task *, const struct claim *, uint32_t count);
  * callback of that task. */
 void engine_halt(struct engine *, struct task *);
 
-/* A captured packet, from its IP header on. outgoing: one of our probes as it
- * left, whose stamp is the transmit time. */
-void engine_input(struct engine *, const uint8_t *bytes, size_t len, nsec_t stamp, bool outgoing,
-    const char *ifname, const struct instant *now);
+/* A captured packet, from its IP header on; stamp: when it came (wall). */
+void engine_input(struct engine *, const uint8_t *bytes, size_t len, nsec_t stamp, const char *ifname,
+    const struct instant *now);
+/* One of our probes as it left, or its beginning; stamp: when (wall). Before
+ * the replies to it. */
+void engine_departed(struct engine *, const uint8_t *bytes, size_t len, nsec_t stamp);
 
 /* Fire deadlines, take new tasks, send what the pace allows. Returns when it
  * wants to be called again (mono; INT64_MAX: only on input). */

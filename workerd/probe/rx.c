@@ -49,7 +49,7 @@ rx_frame(
 	if ((h.tp_status & TP_STATUS_LOSING) != 0)
 		count_drops(rx);
 	stamp = (nsec_t)h.tp_sec * NSEC_PER_SEC + h.tp_nsec;
-	engine_input(e, frame + h.tp_net, h.tp_snaplen, stamp, ll.sll_pkttype == PACKET_OUTGOING,
+	engine_input(e, frame + h.tp_net, h.tp_snaplen, stamp,
 	    routes_ifname(routes, (uint32_t)ll.sll_ifindex), now);
 }
 
@@ -72,8 +72,11 @@ rx_drain(struct rx *rx, struct engine *e, struct routes *routes, const struct in
 	for (int i = 0; i < RX_BATCH; i++) {
 		uint8_t *frame = rx->ring + (size_t)rx->next * rx->frame_size;
 		_Atomic uint32_t *status = (_Atomic uint32_t *)(void *)frame;
+		bool more = (atomic_load_explicit(status, memory_order_acquire) & TP_STATUS_USER) != 0;
 
-		if ((atomic_load_explicit(status, memory_order_acquire) & TP_STATUS_USER) == 0)
+		/* After the look at the frame: what it answers left before. */
+		departures_drain(&rx->departures, e, now);
+		if (!more)
 			return false;
 		fetch_ahead(rx);
 		rx_frame(rx, frame, e, routes, now);

@@ -14,7 +14,7 @@ import struct
 import sys
 
 LIBC = ctypes.CDLL(None, use_errno=True)
-HELLO, RAW, RING, ROUTE, LISTENER, CLIENT, PORT, RESERVE, RELEASE, ECHO = range(1, 11)
+HELLO, RAW, RING, ROUTE, LISTENER, CLIENT, PORT, RESERVE, RELEASE, ECHO, DEPARTURES = range(1, 12)
 SOL_PACKET, SO_LOCK_FILTER, SO_ATTACH_BPF, SO_MARK = 263, 44, 50, 36
 
 channel = socket.socket(fileno=3)
@@ -57,7 +57,7 @@ def take(name, op, *args):
     error, _, fd = ask(op, *args)
     if error:
         raise OSError(error, os.strerror(error))
-    fds[name] = socket.socket(fileno=fd) if op != ECHO else fd
+    fds[name] = fd if op in (ECHO, DEPARTURES) else socket.socket(fileno=fd)
     return 0
 
 
@@ -149,6 +149,16 @@ def ring_read():
         out.append([kind, ifindex, ring[off + net:off + net + snap].hex(), length])
         struct.pack_into("=I", ring, off, 0)
         fds["at"] = (fds["at"] + 1) % 16384
+
+
+def departures():
+    """How many there were, and the last of them: [number, length, bytes from the IP header on]."""
+    import mmap
+    with mmap.mmap(fds["departures"], 4097 * 128, mmap.MAP_SHARED, mmap.PROT_READ) as kept:
+        count, = struct.unpack_from("=I", kept, 4096 * 128)
+        _, length, number = struct.unpack_from("=QII", kept, (count - 1) % 4096 * 128)
+        start = (count - 1) % 4096 * 128 + 16
+        return count, [number, length, kept[start:start + length].hex()]
 
 
 def netlink_add_address(name):
