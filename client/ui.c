@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/escape.h"
+
 void
 ui_init(struct ui *ui, bool quiet)
 {
@@ -23,20 +25,13 @@ ui_clear(struct ui *ui)
 void
 ui_say(struct ui *ui, const char *fmt, ...)
 {
-	char text[1024], line[sizeof(text) * 4 + 1];
-	size_t n = 0;
+	char text[1024], line[ESCAPE_BYTES(sizeof(text))];
 	va_list ap;
 
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	for (const char *p = text; *p != '\0'; p++) {
-		if (*p >= 0x20 && *p < 0x7f)
-			line[n++] = *p;
-		else
-			n += (size_t)snprintf(line + n, 5, "\\x%02x", (unsigned char)*p);
-	}
-	line[n] = '\0';
+	(void)escape_text(line, sizeof(line), text, "");
 	ui_clear(ui);
 	(void)fprintf(stderr, "vantage: %s\n", line);
 }

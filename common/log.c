@@ -4,8 +4,9 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
+
+#include "common/escape.h"
 
 /* The one piece of state that is not passed around: where lines go. Set by
  * main before anything else runs. */
@@ -30,23 +31,6 @@ log_to(int fd)
 	sink.fd = fd;
 }
 
-/* Nothing foreign reaches a terminal or the journal raw. */
-static size_t
-escape(char *dst, size_t cap, const char *src)
-{
-	size_t n = 0;
-
-	for (; *src != '\0' && n + 5 < cap; src++) {
-		unsigned char c = (unsigned char)*src;
-
-		if (c >= 0x20 && c < 0x7f)
-			dst[n++] = (char)c;
-		else
-			n += (size_t)snprintf(dst + n, 5, "\\x%02x", c);
-	}
-	return n;
-}
-
 static void __attribute__((format(printf, 2, 0))) log_line(enum log_level level, const char *fmt, va_list ap)
 {
 	char text[1024], line[2048];
@@ -59,7 +43,7 @@ static void __attribute__((format(printf, 2, 0))) log_line(enum log_level level,
 		n = (size_t)snprintf(line, sizeof(line), "<%d>", (int)level);
 	else
 		n = (size_t)snprintf(line, sizeof(line), "%s: ", sink.program);
-	n += escape(line + n, sizeof(line) - n - 1, text);
+	n += escape_text(line + n, sizeof(line) - n - 1, text, "");
 	line[n++] = '\n';
 	/* A log that cannot be written has nobody left to tell. */
 	if (write(sink.fd, line, n) < 0)
