@@ -11,6 +11,7 @@
 #include "client/status.h"
 #include "client/ui.h"
 #include "common/conf_check.h"
+#include "common/escape.h"
 #include "vantage-paths.h"
 
 /*
@@ -78,17 +79,20 @@ ask(struct session *s, const char *line, int refused, struct errbuf *err)
 	return rc == 0 ? 0 : (rc == -EPROTO ? refused : STATUS_AWAY);
 }
 
-/* The words of text, a line each, between begin and commit. */
+/* The words of text, a line each, between begin and commit. A path may have
+ * bytes that no line carries. */
 static int
 hand_over(struct session *s, char *text, struct errbuf *err)
 {
+	static const char set[] = "config set ";
 	char line[LINE_MAX_BYTES + 1], *word;
 	int rc = ask(s, "config begin", STATUS_PERMISSION, err);
 
 	while (rc == 0 && (word = strsep(&text, "\n")) != NULL) {
 		if (*word == '\0')
 			continue;
-		(void)snprintf(line, sizeof(line), "config set %s", word);
+		memcpy(line, set, sizeof(set));
+		(void)escape_text(line + sizeof(set) - 1, sizeof(line) - sizeof(set), word, "\\");
 		rc = ask(s, line, STATUS_CONFIG, err);
 	}
 	return rc != 0 ? rc : ask(s, "config commit", STATUS_CONFIG, err);

@@ -33,7 +33,8 @@ def reload(pair, uid=0, path=None):
 
 
 def check(pair, path=None):
-    return pair.lab.run(pair.node, pair_module.as_user([pair.client, "check-config", path or pair.conf_path], 0))
+    return pair.lab.run(pair.node, pair_module.as_user([pair.client, "check-config", path or pair.conf_path], 0),
+                        errors="surrogateescape")
 
 
 def status(pair):
@@ -169,6 +170,33 @@ def test_the_same_at_a_start(lab):
     with pair_module.Vantage(lab, node="t", conf="max-pps 500\npps 9000\n") as pair:
         assert "pps 9000 is more than vantage-privd allows: 500 is what holds" in pair.log()
         assert status(pair)["pps"] == 500
+
+
+@pytest.mark.parametrize("odd", ["gr\u00fcn", "\u65e5\u672c", "tab\there", "\udcff\udcfe", "back\\slash \\x41"])
+def test_a_path_may_have_any_bytes(lab, tmp_path, odd):
+    """That of the file, and those in it: the worker gets what the file says."""
+    dnp = tmp_path / odd
+    dnp.write_text("203.0.113.0/24\n")
+    text = b"max-pps 500\ndnp " + os.fsencode(dnp) + b"\n"
+    with pair_module.Vantage(lab, node="t") as pair:
+        pair.stop()
+        pair.conf_path = str(dnp) + ".conf"
+        for pps, more in (400, b""), (300, b"dnp " + os.fsencode(dnp) + b"\n"):
+            with open(pair.conf_path, "wb") as conf:
+                conf.write(b"pps %d\n" % pps + text + more)
+            if more == b"":
+                pair.start()
+            assert check(pair).returncode == 0
+            done = reload(pair)
+            assert done.returncode == 0, done
+            assert (RESTART % "dnp" in done.stderr) == (more != b""), done
+            assert "dnp: these files are read when vantage-privd starts" in done.stderr
+            assert status(pair)["pps"] == pps
+        # What is wrong in it is named, and nothing raw is printed.
+        dnp.write_text("203.0.113.0/33\n")
+        for done in check(pair), reload(pair):
+            assert done.returncode == 78 and ":1:1: prefix length '33'" in done.stderr, done
+            assert done.stderr.rstrip("\n").isprintable() and done.stderr.isascii()
 
 
 def test_only_an_operator_reloads(pair):

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "common/conf.h"
+#include "common/escape.h"
 #include "common/log.h"
 #include "workerd/ctl/cmd.h"
 #include "workerd/ctl/reconf.h"
@@ -51,18 +52,26 @@ has_begun(struct session *s)
 	return s->staged != NULL;
 }
 
+/* Bytes that are not printable, and the backslash, come as \xHH. */
 static void
 config_set(struct session *s, char *rest)
 {
 	char *value, *word = cmd_word(rest, &value);
 	struct errbuf err = { "" };
+	char text[ESCAPE_BYTES(sizeof(err.text))];
 
 	if (!has_begun(s))
 		return;
-	if (conf_set(s->staged, word, value, &err) != 0)
-		session_reply(s, "ERR config: %s", err.text);
-	else
+	if (unescape_text(value) != 0) {
+		session_reply(s, "ERR config: %s: a backslash is \\x5c, as other bytes are \\xHH", word);
+		return;
+	}
+	if (conf_set(s->staged, word, value, &err) == 0) {
 		session_reply(s, "OK");
+		return;
+	}
+	(void)escape_text(text, sizeof(text), err.text, "");
+	session_reply(s, "ERR config: %s", text);
 }
 
 static void

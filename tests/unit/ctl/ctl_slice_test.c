@@ -378,6 +378,11 @@ a_configuration_that_is_wrong_changes_nothing(void **state)
 	    "OK\nERR config: pps: '0' is not a number from 1 to 1000000\n");
 	assert_string_equal(say(c, ROOT, "config set ppps 1\n"), "ERR config: 'ppps' is no word of this file\n");
 	assert_string_equal(say(c, ROOT, "config set pps\n"), "ERR config: pps: needs a value\n");
+	assert_string_equal(say(c, ROOT, "config set dnp /gr\\xc3\\xbcn/a\\x5cb\n"), "OK\n");
+	assert_string_equal(say(c, ROOT, "config set dnp gr\\xc3\\xbcn\n"),
+	    "ERR config: dnp: 'gr\\xc3\\xbcn' does not start with /\n");
+	assert_string_equal(say(c, ROOT, "config set dnp /a\\xc3\\00\n"),
+	    "ERR config: dnp: a backslash is \\x5c, as other bytes are \\xHH\n");
 	assert_string_equal(say(c, ROOT, "config set\n"), "ERR config: '' is no word of this file\n");
 	assert_string_equal(say(c, ROOT, "config set pps 77\nconfig set slice x uid alice\nconfig commit\n"),
 	    "OK\nOK\nERR config: slice: 'alice' is no number of a user\n");
