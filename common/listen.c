@@ -24,10 +24,11 @@ name_clear(const struct sockaddr_un *sun, struct errbuf *reterr)
 		return 0;
 	if (!S_ISSOCK(st.st_mode))
 		return errbuf_set(reterr, -EEXIST, "%s: exists and is no socket", sun->sun_path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return errbuf_set(reterr, -errno, "%s: %s", sun->sun_path, strerror(errno));
-	if (connect(fd, (const struct sockaddr *)sun, sizeof(*sun)) == 0)
+	/* Alive as well: one whose queue is full, and another kind of socket. */
+	if (connect(fd, (const struct sockaddr *)sun, sizeof(*sun)) == 0 || errno != ECONNREFUSED)
 		rc = errbuf_set(reterr, -EADDRINUSE, "%s: a service listens there already", sun->sun_path);
 	else if (unlink(sun->sun_path) < 0)
 		rc = errbuf_set(reterr, -errno, "%s: %s", sun->sun_path, strerror(errno));
@@ -35,16 +36,36 @@ name_clear(const struct sockaddr_un *sun, struct errbuf *reterr)
 	return rc;
 }
 
+/*
+ * What is made here is born with its mode, which a umask like 077 would spoil,
+ * and nothing is changed by name: who owns the directory above could lead that
+ * to another file.
+ */
 static int
 directory_open(const char *dir, const struct ids *owner, struct errbuf *reterr)
 {
-	int fd;
+	mode_t before = umask(022);
+	bool made = mkdir(dir, 0755) == 0;
+	int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC | (made ? O_NOFOLLOW : 0)), rc = -errno;
 
-	/* The mode again: under a umask like 077 nobody could look into it. */
-	if (mkdir(dir, 0755) == 0 && (chmod(dir, 0755) < 0 || chown(dir, owner->uid, owner->gid) < 0))
-		return errbuf_set(reterr, -errno, "%s: %s", dir, strerror(errno));
-	fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 ? errbuf_set(reterr, -errno, "%s: %s", dir, strerror(errno)) : fd;
+	(void)umask(before);
+	if (fd < 0)
+		return errbuf_set(reterr, rc, "%s: %s", dir, strerror(-rc));
+	if (!made || fchownat(fd, "", owner->uid, owner->gid, AT_EMPTY_PATH) == 0)
+		return fd;
+	rc = errbuf_set(reterr, -errno, "%s: %s", dir, strerror(errno));
+	(void)close(fd);
+	return rc;
+}
+
+static int
+bind_for_all(int fd, const struct sockaddr_un *sun)
+{
+	mode_t before = umask(0111);
+	int rc = bind(fd, (const struct sockaddr *)sun, sizeof(*sun));
+
+	(void)umask(before);
+	return rc;
 }
 
 int
@@ -72,8 +93,8 @@ listener_open(struct listener *l, const char *path, const struct ids *owner, str
 		return rc;
 	l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	/* Who may connect is everybody; who it was, the kernel tells. */
-	if (l->fd < 0 || bind(l->fd, (const struct sockaddr *)&sun, sizeof(sun)) < 0 ||
-	    chmod(path, 0666) < 0 || lchown(path, owner->uid, owner->gid) < 0 || listen(l->fd, BACKLOG) < 0)
+	if (l->fd < 0 || bind_for_all(l->fd, &sun) < 0 || lchown(path, owner->uid, owner->gid) < 0 ||
+	    listen(l->fd, BACKLOG) < 0)
 		return errbuf_set(reterr, -errno, "%s: %s", path, strerror(errno));
 	return 0;
 }

@@ -358,6 +358,47 @@ a_dead_ones_name_is_taken_over_a_live_ones_is_not(void **state)
 	(void)close(first.dir);
 }
 
+/* A socket of this type at the name, with somebody in its queue if it has one. */
+static int
+occupy(const char *path, int type, int *ret_waiting)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+
+	(void)snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", path);
+	assert_int_equal(bind(fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
+	*ret_waiting = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+	if (type == SOCK_STREAM) {
+		assert_int_equal(listen(fd, 0), 0);
+		assert_int_equal(connect(*ret_waiting, (struct sockaddr *)&sun, sizeof(sun)), 0);
+	}
+	return fd;
+}
+
+static void
+a_name_in_use_is_left_alone_even_by_one_who_does_not_answer(void **state)
+{
+	static const int types[] = { SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET };
+	const struct ids me = { getuid(), getgid() };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		char dir[] = "/tmp/listen_test_XXXXXX", path[64];
+		struct listener l = { .fd = -1, .dir = -1 };
+		int waiting, fd;
+
+		assert_non_null(mkdtemp(dir));
+		(void)snprintf(path, sizeof(path), "%s/c.sock", dir);
+		fd = occupy(path, types[i], &waiting);
+		assert_int_equal(listener_open(&l, path, &me, NULL), -EADDRINUSE);
+		assert_int_equal(unlink(path), 0);
+		(void)rmdir(dir);
+		(void)close(l.dir);
+		(void)close(waiting);
+		(void)close(fd);
+	}
+}
+
 static void
 everybody_reaches_the_name_whatever_the_umask(void **state)
 {
@@ -401,6 +442,7 @@ main(void)
 		cmocka_unit_test(readiness_is_told_to_the_managers_socket),
 		cmocka_unit_test(a_watched_process_says_that_it_lives),
 		cmocka_unit_test(a_dead_ones_name_is_taken_over_a_live_ones_is_not),
+		cmocka_unit_test(a_name_in_use_is_left_alone_even_by_one_who_does_not_answer),
 		cmocka_unit_test(everybody_reaches_the_name_whatever_the_umask),
 	};
 
