@@ -16,7 +16,7 @@
 /* How long the worker may take to end once its channel is closed. */
 #define LAST_WAIT_MS 2000
 
-enum watch { W_SIGNALS, W_EVENTS, W_LINKS, W_ACCEPT, W_SESSION, W_DEAD, W_WATCHDOG, WATCHES };
+enum watch { W_SIGNALS, W_EVENTS, W_LINKS, W_ALONE, W_ACCEPT, W_SESSION, W_DEAD, W_WATCHDOG, WATCHES };
 
 static void
 close_fd(int *fd)
@@ -81,7 +81,9 @@ session_accept(struct privd *privd)
 		log_warn(
 		    "refused a peer of uid %u: only uid %u is the worker", cred.uid, privd->worker_ids.uid);
 		(void)close(fd);
-	} else if (privd->session.sock >= 0) {
+	} else if (privd->session.sock >= 0 || privd->worker_dead >= 0) {
+		/* Without a session one that lives still has its sockets, and we
+		 * watch one process for its end. */
 		log_warn("refused a second worker (pid %d)", (int)cred.pid);
 		(void)close(fd);
 	} else {
@@ -136,6 +138,9 @@ on_ready(struct privd *privd, const struct pollfd watch[WATCHES], int *ret)
 	}
 	if (watch[W_ACCEPT].revents != 0)
 		session_accept(privd);
+	/* It has learned whose the name is; left in the queue it fills it up. */
+	if (watch[W_ALONE].revents != 0)
+		close_fd(&(int){ accept4(privd->alone, NULL, NULL, SOCK_CLOEXEC) });
 	if (watch[W_WATCHDOG].revents != 0)
 		sd_ping(&privd->sd, NULL);
 	return watch[W_SIGNALS].revents != 0 ? on_signal(privd, ret) : 0;
@@ -164,6 +169,7 @@ privd_loop(struct privd *privd)
 		struct pollfd watch[WATCHES] = { [W_SIGNALS] = { privd->signals, POLLIN, 0 },
 			[W_EVENTS] = { privd->firewall.events, POLLIN, 0 },
 			[W_LINKS] = { privd->firewall.links, POLLIN, 0 },
+			[W_ALONE] = { privd->alone, POLLIN, 0 },
 			[W_ACCEPT] = { privd->accepting, POLLIN, 0 },
 			[W_SESSION] = { privd->session.sock, POLLIN, 0 },
 			/* SIGCHLD tells of a worker of our own. */

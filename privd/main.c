@@ -326,7 +326,7 @@ int
 main(int argc, char **argv)
 {
 	static struct privd privd = {
-		.accepting = -1, .client = -1, .worker_dead = -1, .session = { .sock = -1 }
+		.accepting = -1, .alone = -1, .client = -1, .worker_dead = -1, .session = { .sock = -1 }
 	};
 	struct args args = { 0 };
 	struct errbuf err = { "" };

@@ -6,6 +6,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* Below it a port is a service's of the host: only the configuration gives it. */
+#define PRIVILEGED_PORTS 1024
+
 void
 ports_init(struct ports *ports, struct filter *filter)
 {
@@ -77,8 +80,9 @@ ports_reserve(struct ports *ports, const struct pp_port *of)
 {
 	int fd = -1;
 
-	if (of->port == 0 && of->proto != PP_ICMP)
-		return -EINVAL;
+	/* Not all kernels keep these from us (ip_unprivileged_port_start). */
+	if (of->port < PRIVILEGED_PORTS && of->proto != PP_ICMP)
+		return of->port == 0 ? -EINVAL : -EACCES;
 	if (hold_find(ports->hold, ports->count, of) >= 0)
 		return 0;
 	if (ports->count == PP_PORTS_MAX)

@@ -28,6 +28,7 @@ struct privd {
 	int accepting; /* systemd's socket for the worker; -1: we start our own */
 	const char *data; /* the worker's directory; NULL: the usual one, if there */
 	const char *output; /* for the worker: what its descriptor PP_OUTPUT_FD is; NULL: none */
+	int alone;     /* who else starts here connects to it; -1: not ours */
 	int client;    /* the one client of a single command; -1 */
 	int echo;      /* what ECHO passes: nothing can be done with it */
 	int signals;
@@ -44,7 +45,7 @@ int privd_loop(struct privd *);
 
 /* start.c: what needs more privilege than we keep. */
 int start_users(struct privd *, struct errbuf *reterr);
-int start_alone(const struct privd *, struct errbuf *reterr);
+int start_alone(struct privd *, struct errbuf *reterr);
 int start_worker(
     struct privd *, const char *program, const char *conf_path, bool debug, struct errbuf *reterr);
 

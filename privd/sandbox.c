@@ -28,7 +28,7 @@ static const struct sc_rule rules[] = {
 	SC_ALLOW(sendmsg, "pp_io.c: an answer and its descriptor"),
 	SC_ALLOW(recvfrom, "firewall/nft.c: ruleset and link events, acknowledgements"),
 	SC_ALLOW(sendto, "firewall/nft_batch.c: cover a new interface, remove the tables"),
-	SC_ALLOW(accept4, "loop.c: the worker, where systemd made the socket"),
+	SC_ALLOW(accept4, "loop.c: the worker, where systemd made the socket; a second privd"),
 	SC_ALLOW_IF(getsockopt, "loop.c: who the worker is", SC_ARG(1, SOL_SOCKET), SC_ARG(2, SO_PEERCRED)),
 	SC_ALLOW(pidfd_open, "loop.c: to learn of the worker's end"),
 	SC_ALLOW(read, "loop.c: signalfd"),
@@ -103,6 +103,7 @@ int
 sandbox_drop(const struct privd *privd, struct errbuf *reterr)
 {
 	const struct rlimit none = { 0, 0 };
+	struct rlimit files;
 	bool root = geteuid() == 0;
 	int fd = status_open(reterr), rc;
 
@@ -116,8 +117,14 @@ sandbox_drop(const struct privd *privd, struct errbuf *reterr)
 		rc = capng_change_id((int)privd->ids.uid, (int)privd->ids.gid, CAPNG_DROP_SUPP_GRP);
 	if (rc == 0 &&
 	    (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ||
-		setrlimit(RLIMIT_CORE, &none) < 0 || setrlimit(RLIMIT_NPROC, &none) < 0))
+		setrlimit(RLIMIT_CORE, &none) < 0 || setrlimit(RLIMIT_NPROC, &none) < 0 ||
+		getrlimit(RLIMIT_NOFILE, &files) < 0))
 		rc = -errno;
+	/* Each port is a descriptor; a shell's soft limit is for few. */
+	if (rc == 0) {
+		files.rlim_cur = files.rlim_max;
+		rc = setrlimit(RLIMIT_NOFILE, &files) < 0 ? -errno : 0;
+	}
 	if (rc != 0)
 		rc = errbuf_set(reterr, -EPERM, "cannot give privileges up (step %d)", rc);
 	else

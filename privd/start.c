@@ -36,18 +36,21 @@ start_users(struct privd *privd, struct errbuf *reterr)
  * root or our own user.
  */
 int
-start_alone(const struct privd *privd, struct errbuf *reterr)
+start_alone(struct privd *privd, struct errbuf *reterr)
 {
 	const struct sockaddr_un sun = { .sun_family = AF_UNIX, .sun_path = "\0vantage-privd" };
 	const socklen_t name = offsetof(struct sockaddr_un, sun_path) + sizeof("\0vantage-privd") - 1;
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	/* Who does not accept is not waited for. */
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct ucred cred = { 0 };
 	socklen_t len = sizeof(cred);
 
 	if (fd < 0)
 		return errbuf_set(reterr, -errno, "socket: %s", strerror(errno));
-	if (bind(fd, (const struct sockaddr *)&sun, name) == 0)
-		return listen(fd, 1) < 0 ? errbuf_set(reterr, -errno, "listen: %s", strerror(errno)) : 0;
+	if (bind(fd, (const struct sockaddr *)&sun, name) == 0) {
+		privd->alone = fd;
+		return listen(fd, SOMAXCONN) < 0 ? errbuf_set(reterr, -errno, "listen: %s", strerror(errno)) : 0;
+	}
 	if (connect(fd, (const struct sockaddr *)&sun, name) == 0 &&
 	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 &&
 	    (cred.uid == 0 || cred.uid == privd->ids.uid)) {

@@ -1,0 +1,113 @@
+"""Starts and ends that somebody disturbs: strangers who wait in queues, names and
+limits that are not as usual, a worker that outlives its session."""
+import errno
+import os
+import pathlib
+import socket
+import time
+
+import pytest
+
+from boundary import HOSTILE, activated_privd, failing, inside, pair_of, quiet    # noqa: F401
+from test_boundary_life import HELLO, RESERVE, Peer
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: sudo ./start test")
+STRANGER = 65534
+
+
+def test_each_second_privd_is_told_however_many_came_before(quiet):
+    with pair_of(quiet) as it:
+        assert it.do("ask(HELLO, 1)")[0] == 0
+        for _ in range(5):
+            with pair_of(quiet) as second:
+                assert second.wait(5) == 78
+                assert "runs on this network (pid %d)" % it.proc.pid in second.said()
+
+
+def test_strangers_who_ask_who_runs_take_nothing(quiet):
+    """Neither descriptors nor the worker's turn."""
+    with pair_of(quiet) as it:
+        assert it.do("ask(HELLO, 1)")[0] == 0
+        before = len(os.listdir("/proc/%d/fd" % it.proc.pid))
+        with inside(quiet.near):
+            for _ in range(500):
+                with socket.socket(socket.AF_UNIX) as asking:
+                    asking.settimeout(5)
+                    asking.connect("\0vantage-privd")
+                    assert asking.recv(1) == b""
+        assert it.do("ask(ECHO, 1)")[0] == 0
+        assert len(os.listdir("/proc/%d/fd" % it.proc.pid)) == before
+
+
+def test_a_stranger_who_never_accepts_is_not_waited_for(quiet):
+    with inside(quiet.near):
+        os.seteuid(STRANGER)
+        try:
+            squatter, first = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX)
+            squatter.bind("\0vantage-privd")
+            squatter.listen(0)
+            first.connect("\0vantage-privd")
+        finally:
+            os.seteuid(0)
+        with squatter, first, pair_of(quiet) as it:
+            assert it.do("ask(HELLO, 1)", 10)[0] == 0
+            assert "taken by another program" in it.said()
+
+
+def test_low_ports_are_the_hosts_own_whatever_the_kernel_allows(quiet):
+    with inside(quiet.near):
+        first = pathlib.Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
+        usual = first.read_text()
+        first.write_text("0")
+    try:
+        with pair_of(quiet) as it:
+            for proto in (1, 2):
+                assert it.do("[ask(RESERVE, %d, p)[0] for p in (1, 22, 1023, 1024)]" % proto) == [errno.EACCES] * 3 + [0]
+            assert it.do("ask(RESERVE, 3, 22)")[0] == 0     # an ICMP identifier
+    finally:
+        with inside(quiet.near):
+            first.write_text(usual)
+
+
+def test_a_shells_limit_of_descriptors_is_not_the_limit_of_ports(quiet):
+    with pair_of(quiet, before=["prlimit", "--nofile=64:8192"]) as it:
+        assert it.do("[ask(RESERVE, 2, 42000 + n)[0] for n in range(500)].count(0)", 60) == 500
+
+
+def test_a_worker_without_a_session_is_the_only_one_until_it_ends(quiet, tmp_path):
+    """Its sockets live as long as it does, and so must the policy."""
+    with activated_privd(quiet, tmp_path) as (_, path, said):
+        first = Peer(path, "vantage")
+        assert first.ask(RESERVE, 2, 41500) == [RESERVE, 0]
+        assert first.ask(99) == "end"
+        second = Peer(path, "vantage")
+        assert second.ask(HELLO, 1) == "end"
+        second.close()
+        assert "refused a second worker" in said()
+        first.close()
+        third = Peer(path, "vantage")
+        assert third.ask(RESERVE, 2, 41500) == [RESERVE, 0]
+        third.close()
+
+
+@pytest.mark.parametrize("call, name", [("bind", "theirs/c.sock"), ("mkdir", "theirs/new")])
+def test_the_owner_of_a_directory_leads_nobody_to_another_file(quiet, tmp_path, call, name):
+    """Root makes a control socket in a user's directory; the user swaps what was
+    made for a link at the worst moment, which strace makes long."""
+    secret, made = tmp_path / "secret", tmp_path / name
+    secret.write_text("")
+    secret.chmod(0o600)
+    made.parent.mkdir()
+    os.chown(made.parent, STRANGER, STRANGER)
+    sock = made if call == "bind" else made / "c.sock"
+    with pair_of(quiet, HOSTILE, "--socket", str(sock), client=False,
+                 before=failing(call, "delay_exit=400000")) as it:
+        deadline = time.monotonic() + 20
+        while not made.exists():
+            assert time.monotonic() < deadline and it.proc.poll() is None, it.said()
+            time.sleep(0.01)
+        made.rename(made.parent / "away")
+        made.symlink_to(secret)
+        time.sleep(1.5)     # past what would follow
+        assert (secret.stat().st_mode & 0o777, secret.stat().st_uid) == (0o600, 0)
+        it.proc.terminate()
