@@ -183,6 +183,18 @@ connect_privd(struct worker *w, struct errbuf *err)
 	return rc != 0 ? rc : privcli_hello(&w->priv, &w->facts, err);
 }
 
+/* A privd that ran before us read its file then: what it holds is what it says,
+ * and a reload tells where the file has another word. */
+static void
+take_facts(struct worker *w)
+{
+	if (w->opt.privd_path == NULL)
+		return;
+	w->opt.conf.max_pps = w->facts.max_pps;
+	w->opt.conf.spoof = w->facts.spoof;
+	w->opt.conf.local = w->facts.local;
+}
+
 static int
 open_sockets(struct worker *w, struct loop_fds *fds, struct errbuf *err)
 {
@@ -318,6 +330,7 @@ run(struct worker *w)
 	box.data_fd = w->data.fd;
 	if ((rc = connect_privd(w, &err)) != 0)
 		return fail(EX_UNAVAILABLE, &err);
+	take_facts(w);
 	if ((rc = slices_new(&w->opt.conf, getuid(), &w->slices, &err)) != 0)
 		return fail(rc == -ENOMEM ? EX_OSERR : EX_CONFIG, &err);
 	if ((rc = setup_loop(w, &err)) != 0 || (rc = setup_ctl(w, &err)) != 0 || (rc = setup_manager(w, &err)) != 0)

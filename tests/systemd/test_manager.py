@@ -60,6 +60,10 @@ printf 'pps 321\nmark 90\n' > $conf
 w=$(pid_of vantage.service)
 systemctl restart vantage-privd.service; wait_pid vantage.service $w; ping; pps; pids
 nft list table inet vantage | grep -o 'meta mark 0x[0-9a-f/]*'; vantage reload; echo "status $?"
+say restart-worker
+printf 'max-pps 4000\nspoof yes\npps 321\nmark 90\n' > $conf
+w=$(pid_of vantage.service); systemctl restart vantage.service; wait_pid vantage.service $w; ping
+vantage reload 2>&1; echo "status $?"
 rm $conf
 say stop
 said | grep -c 'Failed with result'
@@ -158,6 +162,15 @@ def test_a_restart_of_the_helper_restarts_both_with_the_whole_file(said):
     assert not set(pids(said["restart"])) & set(pids(said["start"]))
     # Now there is nothing left to say.
     assert said["restart"].splitlines()[-2:] == ["meta mark 0x5a000000/8", "status 0"], said["everything"]
+
+
+def test_a_worker_that_came_later_knows_what_the_helper_holds(said):
+    assert replies(said["restart-worker"]) == [1]
+    assert "status 0" in said["restart-worker"]
+    for word in "max-pps", "spoof":
+        assert "vantage: %s: changed; takes effect after: systemctl restart vantage-privd\n" % word \
+            in said["restart-worker"], said["everything"]
+    assert said["restart-worker"].count("changed") == 2
 
 
 def test_the_helper_stops_in_order_and_takes_the_worker_with_it(said):
