@@ -136,6 +136,20 @@ hoplimit_ends_the_trace(void **state)
 	(void)state;
 }
 
+/* There is no hop left to give up, and nobody asked for a last ditch. */
+static void
+hoplimit_at_the_end_of_a_gap_is_hoplimit(void **state)
+{
+	static const char silent[] = "ttl 1: 192.0.2.1; dst: silent hops=20";
+
+	stops(silent, "trace -q 1 -g 2 -m 3 " DST, TRACE_STOP_HOPLIMIT, 0, 3);
+	stops(silent, "trace -q 1 -g 2 -m 3 -G 2 " DST, TRACE_STOP_HOPLIMIT, 0, 3);
+	stops(silent, "trace -q 1 -g 2 -m 3 -N 2 " DST, TRACE_STOP_HOPLIMIT, 0, 3);
+	stops(silent, "trace -q 1 -g 2 -m 4 " DST, TRACE_STOP_GAPLIMIT, 0, 3);
+	stops(silent, "trace -q 1 -g 2 -m 4 -N 2 " DST, TRACE_STOP_GAPLIMIT, 0, 3);
+	(void)state;
+}
+
 static void
 an_address_seen_again_is_a_loop(void **state)
 {
@@ -429,6 +443,7 @@ main(void)
 		cmocka_unit_test(too_big_in_ipv6_ends_with_its_type),
 		cmocka_unit_test(exceeded_from_the_destination_completes_unless_told_otherwise),
 		cmocka_unit_test(hoplimit_ends_the_trace),
+		cmocka_unit_test(hoplimit_at_the_end_of_a_gap_is_hoplimit),
 		cmocka_unit_test(an_address_seen_again_is_a_loop),
 		cmocka_unit_test(neighbours_are_no_loop),
 		cmocka_unit_test(an_address_is_judged_once_for_each_hop),

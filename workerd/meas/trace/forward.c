@@ -62,10 +62,10 @@ forward_hop_over(struct trace *t, const struct instant *now)
 {
 	if (t->stop != TRACE_STOP_NONE)
 		trace_stop(t, t->stop, t->stop_data, now);
+	else if (t->ttl >= trace_last_ttl(t)) /* a gap that ends here changes nothing */
+		trace_stop(t, TRACE_STOP_HOPLIMIT, 0, now);
 	else if (trace_gap_reached(&t->rec, t->rec.firsthop, t->ttl))
 		trace_stop(t, TRACE_STOP_GAPLIMIT, 0, now);
-	else if (t->ttl >= trace_last_ttl(t))
-		trace_stop(t, TRACE_STOP_HOPLIMIT, 0, now);
 	else
 		visit_begin(t, (uint8_t)(t->ttl + 1), now);
 }

@@ -120,10 +120,10 @@ settle_forward(struct trace *t)
 
 		if (judge_hop(t, ttl))
 			return;
-		if (trace_gap_reached(&t->rec, p->first, ttl))
-			end(t, TRACE_STOP_GAPLIMIT, 0, ttl);
-		else if (ttl == p->last)
+		if (ttl == p->last)
 			end(t, TRACE_STOP_HOPLIMIT, 0, ttl);
+		else if (trace_gap_reached(&t->rec, p->first, ttl))
+			end(t, TRACE_STOP_GAPLIMIT, 0, ttl);
 	}
 }
 
