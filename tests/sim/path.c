@@ -117,59 +117,7 @@ back(const struct walk *w, const struct addr *from, uint8_t proto, uint8_t ttl, 
 		.id = (uint16_t)w->out->random(w->out->ctx) };
 }
 
-/* ---- errors ---- */
-
-static size_t
-quote_len(const struct walk *w, const struct topo_hop *h)
-{
-	bool ip4 = w->pkt->dst.family == ADDR_IP4;
-	size_t want = ip4 ? (size_t)w->pkt->ip_hdr_len + 8 : QUOTE_MAX6;
-	size_t most = ip4 ? QUOTE_MAX4 : QUOTE_MAX6;
-
-	if (h->quote >= 0)
-		want = (size_t)h->quote < most ? (size_t)h->quote : most;
-	return want < w->len ? want : w->len;
-}
-
-static size_t
-put_quote(const struct walk *w, const struct topo_hop *h, uint32_t distance, uint8_t *p)
-{
-	size_t len = quote_len(w, h), ttl_at = w->pkt->dst.family == ADDR_IP4 ? 8 : 7;
-
-	memcpy(p, w->bytes, len);
-	if (len > ttl_at)
-		p[ttl_at] = h->qttl >= 0 ? (uint8_t)h->qttl : (uint8_t)(w->pkt->ttl - (distance - 1));
-	if (h->badid && ttl_at == 8 && len > 5)
-		p[4] ^= 0xff;
-	return len;
-}
-
-static void
-icmp_error(const struct walk *w, struct topo_hop *h, const struct addr *from, uint32_t distance, uint8_t type,
-    uint8_t code, uint32_t rest)
-{
-	static struct room room;
-	bool ip4 = w->pkt->dst.family == ADDR_IP4;
-	struct wire_ip ip = back(w, from, ip4 ? IPPROTO_ICMP : IPPROTO_ICMPV6, h->ttl, distance);
-	uint8_t *p = room.seg;
-	size_t len;
-
-	ip.tos = TOS_ERROR;
-	memset(p, 0, 8 + EXT_QUOTE);
-	p[0] = type;
-	p[1] = code;
-	put32(p + 4, rest);
-	len = 8 + put_quote(w, h, distance, p + 8);
-	if (h->label_count > 0) {
-		len = 8 + EXT_QUOTE;
-		p[ip4 ? 5 : 4] = ip4 ? EXT_QUOTE / 4 : EXT_QUOTE / 8;
-		len += wire_mpls(p + len, h->labels, h->label_count);
-	}
-	len = wire_packet(room.packet, &ip, p, len, 2);
-	answer(w, h, distance, room.packet, len);
-}
-
-/* ---- answers of the destination ---- */
+/* ---- options of the header ---- */
 
 /* The forward path as the options of RFC 791 record it. */
 static void
@@ -200,18 +148,76 @@ ms_of_day(const struct walk *w)
 	return (uint32_t)(w->now / NSEC_PER_MSEC % 86400000);
 }
 
+/* The probe's options as they are after so many hops. */
 static void
-travel_options(const struct walk *w, uint8_t opts[40])
+travel_options(const struct walk *w, uint32_t hops, uint8_t *opts)
 {
 	memcpy(opts, w->pkt->ip_opts, w->pkt->ip_opts_len);
-	for (uint32_t i = 1; i < w->topo->dst.hops; i++) {
+	for (uint32_t i = 1; i <= hops && i < w->topo->dst.hops; i++) {
 		const struct addr *a = hop_address(w, &w->topo->hop[i]);
 
 		if (a != NULL)
 			record_hop(opts, w->pkt->ip_opts_len, a, ms_of_day(w));
 	}
-	record_hop(opts, w->pkt->ip_opts_len, &w->pkt->dst, ms_of_day(w));
+	if (hops >= w->topo->dst.hops)
+		record_hop(opts, w->pkt->ip_opts_len, &w->pkt->dst, ms_of_day(w));
 }
+
+/* ---- errors ---- */
+
+static size_t
+quote_len(const struct walk *w, const struct topo_hop *h)
+{
+	bool ip4 = w->pkt->dst.family == ADDR_IP4;
+	size_t want = ip4 ? (size_t)w->pkt->ip_hdr_len + 8 : QUOTE_MAX6;
+	size_t most = ip4 ? QUOTE_MAX4 : QUOTE_MAX6;
+
+	if (h->quote >= 0)
+		want = (size_t)h->quote < most ? (size_t)h->quote : most;
+	return want < w->len ? want : w->len;
+}
+
+static size_t
+put_quote(const struct walk *w, const struct topo_hop *h, uint32_t distance, uint8_t *p)
+{
+	size_t len = quote_len(w, h), ttl_at = w->pkt->dst.family == ADDR_IP4 ? 8 : 7;
+
+	memcpy(p, w->bytes, len);
+	if (len > ttl_at)
+		p[ttl_at] = h->qttl >= 0 ? (uint8_t)h->qttl : (uint8_t)(w->pkt->ttl - (distance - 1));
+	if (h->badid && ttl_at == 8 && len > 5)
+		p[4] ^= 0xff;
+	if (w->pkt->ip_opts_len > 0 && len >= w->pkt->ip_hdr_len)
+		travel_options(w, distance, p + w->pkt->ip_hdr_len - w->pkt->ip_opts_len);
+	return len;
+}
+
+static void
+icmp_error(const struct walk *w, struct topo_hop *h, const struct addr *from, uint32_t distance, uint8_t type,
+    uint8_t code, uint32_t rest)
+{
+	static struct room room;
+	bool ip4 = w->pkt->dst.family == ADDR_IP4;
+	struct wire_ip ip = back(w, from, ip4 ? IPPROTO_ICMP : IPPROTO_ICMPV6, h->ttl, distance);
+	uint8_t *p = room.seg;
+	size_t len;
+
+	ip.tos = TOS_ERROR;
+	memset(p, 0, 8 + EXT_QUOTE);
+	p[0] = type;
+	p[1] = code;
+	put32(p + 4, rest);
+	len = 8 + put_quote(w, h, distance, p + 8);
+	if (h->label_count > 0) {
+		len = 8 + EXT_QUOTE;
+		p[ip4 ? 5 : 4] = ip4 ? EXT_QUOTE / 4 : EXT_QUOTE / 8;
+		len += wire_mpls(p + len, h->labels, h->label_count);
+	}
+	len = wire_packet(room.packet, &ip, p, len, 2);
+	answer(w, h, distance, room.packet, len);
+}
+
+/* ---- answers of the destination ---- */
 
 /* A reply that is too large for what a too-big message told: in fragments. */
 static void
@@ -248,7 +254,7 @@ answer_segment(const struct walk *w, struct wire_ip *ip, const uint8_t *seg, siz
 		return;
 	}
 	if (w->pkt->ip_opts_len > 0 && ip->proto == IPPROTO_ICMP) {
-		travel_options(w, opts);
+		travel_options(w, d->hops, opts);
 		ip->opts = opts;
 		ip->opts_len = w->pkt->ip_opts_len;
 	}

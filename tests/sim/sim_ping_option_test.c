@@ -133,6 +133,28 @@ record_route_goes_out_and_comes_back(void **state)
 	(void)state;
 }
 
+/* The error's own header has no options here, as with most routers. */
+static void
+an_error_tells_the_way_to_whom_it_is_from(void **state)
+{
+	struct sim *net = ping_sim(NET, "-c 1 -m 2 -R " DST);
+	const struct ping_reply *r = &ping_result(net)->replies[0];
+
+	assert_int_equal(r->icmp_type, 11);
+	assert_non_null(r->extra);
+	assert_int_equal(r->extra->rr_count, 2);
+	assert_addr(&r->extra->rr[0], "192.0.2.1");
+	assert_addr(&r->extra->rr[1], "192.0.2.2");
+	sim_free(net);
+	net = ping_sim(NET, "-c 1 -m 3 -T tsandaddr " DST);
+	r = &ping_result(net)->replies[0];
+	assert_int_equal(r->extra->ts_count, 3);
+	assert_int_equal(r->extra->ts_addr_count, 3);
+	assert_addr(&r->extra->ts_addr[2], "192.0.2.3");
+	sim_free(net);
+	(void)state;
+}
+
 struct stamp_row {
 	const char *arg;
 	uint16_t flags;
@@ -147,8 +169,9 @@ timestamp_options_go_out_and_come_back(void **state)
 {
 	static const struct stamp_row rows[] = {
 		{ "tsonly", PING_FLAG_TSONLY, 0, 40, 4, 0 },
+		{ "TSonly", PING_FLAG_TSONLY, 0, 40, 4, 0 }, /* words are of any case */
 		{ "tsandaddr", PING_FLAG_TSANDADDR, 1, 36, 4, 4 },
-		{ "tsprespec=192.0.2.2,198.51.100.9", 0, 3, 20, 2, 2 },
+		{ "TSprespec=192.0.2.2,198.51.100.9", 0, 3, 20, 2, 2 },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -313,6 +336,7 @@ main(void)
 		cmocka_unit_test(minus_c_keeps_a_valid_checksum_constant),
 		cmocka_unit_test(icmp_time_carries_the_time_of_day_and_records_the_answers),
 		cmocka_unit_test(record_route_goes_out_and_comes_back),
+		cmocka_unit_test(an_error_tells_the_way_to_whom_it_is_from),
 		cmocka_unit_test(timestamp_options_go_out_and_come_back),
 		cmocka_unit_test(a_spoofed_probe_carries_the_real_source),
 		cmocka_unit_test(time_stamps_source_and_checksum_stand_in_that_order),

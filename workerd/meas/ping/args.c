@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "common/strnum.h"
 #include "workerd/meas/ping/ping.h"
@@ -80,7 +81,7 @@ take_option(void *dst, const char *text, struct errbuf *err)
 	struct opts *o = dst;
 	uint32_t flag;
 
-	if (strncmp(text, "mss=", 4) == 0) {
+	if (strncasecmp(text, "mss=", 4) == 0) {
 		if (strnum_i64(text + 4, 1, UINT16_MAX, &o->mss) != 0)
 			return errbuf_set(err, -EINVAL, "mss must be within 1 - 65535");
 		return 0;
@@ -310,22 +311,27 @@ set_prespec(struct ping_record *rec, const char *text, struct errbuf *err)
 	return errbuf_set(err, -EINVAL, "-T failed: tsprespec must be 1 - 4 IPv4 addresses");
 }
 
+static const struct word stamp_flags[] = {
+	{ "tsandaddr", PING_FLAG_TSANDADDR },
+	{ "tsonly", PING_FLAG_TSONLY },
+	{ NULL, 0 },
+};
+
 static int
 set_ip_options(struct ping_record *rec, const struct opts *o, struct errbuf *err)
 {
+	uint32_t flag;
+
 	if (o->record_route)
 		rec->flags |= PING_FLAG_RR;
 	if (o->stamps.p == NULL)
 		return 0;
-	if (strcmp(o->stamps.p, "tsonly") == 0)
-		rec->flags |= PING_FLAG_TSONLY;
-	else if (strcmp(o->stamps.p, "tsandaddr") == 0)
-		rec->flags |= PING_FLAG_TSANDADDR;
-	else if (strncmp(o->stamps.p, "tsprespec=", 10) == 0)
+	if (strncasecmp(o->stamps.p, "tsprespec=", 10) == 0)
 		return set_prespec(rec, o->stamps.p + 10, err);
-	else
+	if (!word_find(stamp_flags, o->stamps.p, &flag))
 		return errbuf_set(err, -EINVAL,
 		    "-T failed: timestamp must be one of tsonly, tsandaddr, tsprespec=a[,b[,c[,d]]]");
+	rec->flags |= (uint16_t)flag;
 	return 0;
 }
 

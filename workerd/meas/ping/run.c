@@ -366,14 +366,18 @@ halt(struct task *t, const struct instant *now)
 
 /* ---- replies ---- */
 
+/* The options of an error are those of the probe that it quotes: the way there.
+ * Few routers put them into the error's own header, where its way back would
+ * follow. */
 static int
-add_extra(struct ping_reply *r, const struct pkt *pkt)
+add_extra(struct ping_reply *r, const struct pkt *pkt, const struct pkt *quoted)
 {
 	bool times = pkt->l4 && (pkt->proto == IPPROTO_ICMP && pkt->icmp.kind == ICMP_KIND_TIME_REPLY);
+	const struct pkt *with = quoted != NULL ? quoted : pkt;
 	struct pkt_ipopts opts = { 0 };
 
-	if (pkt->ip_opts_len > 0)
-		pkt_parse_ipopts(&opts, pkt->ip_opts, pkt->ip_opts_len);
+	if (with->ip_opts_len > 0)
+		pkt_parse_ipopts(&opts, with->ip_opts, with->ip_opts_len);
 	if (!times && opts.rr_count == 0 && opts.ts_count == 0)
 		return 0;
 	r->extra = calloc(1, sizeof(*r->extra));
@@ -467,7 +471,7 @@ add_reply(struct ping_record *rec, const struct reply *r, uint16_t index)
 	if ((probe->flags & PING_PROBE_DLTX) != 0)
 		pr->flags |= PING_REPLY_DLTX;
 	note_transport(pr, pkt);
-	(void)add_extra(pr, pkt); /* without memory the reply stands without its options */
+	(void)add_extra(pr, pkt, r->quoted); /* without memory the reply stands without its options */
 	sort_last(rec);
 	return 0;
 }
