@@ -15,16 +15,21 @@ import pytest
 
 import lab as net
 import pair as pair_module
-from test_service import gone, tables
+from test_service import gone, status, tables
 from test_sources import Control, addresses, targets, wait_for
 
 PORT = 31337
 
 
+def privd_of(worker):
+    """The next pair of this network starts when the helper has ended too."""
+    return int(status(worker)["PPid"])
+
+
 @pytest.fixture
 def daemon(lab, tmp_path):
     """Starts one with -D; ends it, and shows that nothing is left."""
-    pids = []
+    pids, helpers = [], []
     pid_file = str(tmp_path / "pid")
 
     def run(args):
@@ -32,6 +37,7 @@ def daemon(lab, tmp_path):
         if done.returncode == 0:
             with open(pid_file) as text:
                 pids.append(int(text.read()))
+            helpers.append(privd_of(pids[-1]))
         return done
 
     run.pid_file, run.pids = pid_file, pids
@@ -40,6 +46,8 @@ def daemon(lab, tmp_path):
         if not gone(pid, 0.01):
             os.kill(pid, signal.SIGTERM)
         assert gone(pid)
+    for helper in helpers:
+        assert gone(helper)
     deadline = time.monotonic() + 8
     while pids and time.monotonic() < deadline and (
             "vantage" in tables(lab) or os.path.exists(pid_file)):
@@ -187,6 +195,7 @@ class Serving:
         kw = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "cwd": self.dir, **kw}
         self.child = self.lab.popen("t", ["unshare", "-m", "sh", "-c", self.hide, "sh", self.data, *argv], **kw)
         wait_for(lambda: self.child.poll() is not None or os.path.exists(self.socket))
+        assert self.child.poll() is None, self.child.communicate()
         return Control(self.socket)
 
     def list(self, lines):
@@ -397,12 +406,13 @@ def test_a_killed_starter_takes_nothing_along(serving):
     serving.list(addresses(3000))
     assert ctl.say('source add name s command "ping -c 1 -W 1" file l') == "OK source added"
     worker = serving.worker()
+    privd = privd_of(worker)
     serving.child.kill()
     serving.child.wait()
     wait_for(lambda: ctl.say("source list") == "OK")
     ctl.stream.write(b"shutdown now\n")
     ctl.read()
-    assert gone(worker)
+    assert gone(worker) and gone(privd)
     with open(serving.path("out.json")) as text:
         assert destinations(map(json.loads, text)) == sorted(addresses(3000))
 
