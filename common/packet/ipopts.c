@@ -31,6 +31,7 @@ parse_rr(struct pkt_ipopts *ret, struct rd *body)
 		return;
 	for (; used >= 4 && ret->rr_count < PKT_OPT_MAX; used -= 4)
 		ret->rr[ret->rr_count++] = addr_make(ADDR_IP4, rd_take(body, 4));
+	ret->rr_room = pointer > 3 && used == 0 && rd_left(body) >= 4 && ret->rr_count < PKT_OPT_MAX;
 }
 
 static void
@@ -51,6 +52,9 @@ parse_ts(struct pkt_ipopts *ret, struct rd *body)
 			ret->ts_addr[ret->ts_count] = addr_make(ADDR_IP4, rd_take(body, 4));
 		ret->ts[ret->ts_count++] = rd_u32(body);
 	}
+	ret->ts_room = pointer > 4 && used == 0 && rd_left(body) >= step && ret->ts_count < PKT_OPT_MAX;
+	if (ret->ts_room && flag == OPT_TS_PRESPEC)
+		ret->ts_next = addr_make(ADDR_IP4, rd_take(body, 4));
 }
 
 void
@@ -81,4 +85,17 @@ pkt_parse_ipopts(struct pkt_ipopts *ret, const uint8_t *opts, size_t len)
 		else if (type == OPT_TS)
 			parse_ts(ret, &body);
 	}
+}
+
+void
+pkt_ipopts_arrive(struct pkt_ipopts *o, const struct addr *here, nsec_t rx)
+{
+	if (o->rr_room)
+		o->rr[o->rr_count++] = *here;
+	o->rr_room = false;
+	if (o->ts_room && (o->ts_next.family == ADDR_NONE || addr_equal(&o->ts_next, here))) {
+		o->ts_addr[o->ts_count] = *here;
+		o->ts[o->ts_count++] = (uint32_t)(rx / NSEC_PER_MSEC % 86400000);
+	}
+	o->ts_room = false;
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "common/addr.h"
+#include "common/nsec.h"
 
 /*
  * A parsed IP packet. One parser (parse.c) makes this from a raw-socket
@@ -138,7 +139,14 @@ struct pkt_ipopts {
 	struct addr rr[PKT_OPT_MAX];
 	struct addr ts_addr[PKT_OPT_MAX];
 	uint32_t ts[PKT_OPT_MAX]; /* ms since midnight UT, as in the option */
+	bool rr_room;             /* for one more */
+	bool ts_room;
+	struct addr ts_next; /* who has it, by flag 3; family NONE: anybody */
 };
 void pkt_parse_ipopts(struct pkt_ipopts *ret, const uint8_t *opts, size_t len);
+
+/* The packet has arrived at here at rx (wall): what the host that it is for adds,
+ * in its IP layer, behind which others read it and before which we do. */
+void pkt_ipopts_arrive(struct pkt_ipopts *, const struct addr *here, nsec_t rx);
 
 #endif

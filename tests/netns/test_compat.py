@@ -94,6 +94,25 @@ def level(record, af):
             assert hop.pop("addr") in net.PATH[6][hop["probe_ttl"] - 1] | {"2001:db8:4::1"}
 
 
+@pytest.mark.parametrize("option,last", [
+    ("-R", "192.0.2.1"), ("-T tsonly", None), ("-T tsandaddr", "192.0.2.1"),
+    ("-T tsprespec=192.0.2.2,192.0.2.1", "192.0.2.1"), ("-T tsprespec=192.0.2.2,192.0.2.9", None)])
+@pytest.mark.parametrize("dst", ["192.0.2.2", net.DST[4]])
+def test_what_is_recorded_on_the_way_is_the_same(option, last, dst, pair, scamper):
+    """The host that sent it is the last to add itself, where there is room."""
+    command = "ping %s -c 1 -o 1 -W 1 %s" % (option, dst)
+    theirs, ours = scamper.one(command), pair.one(command)
+    seen = []
+    for record in theirs, ours:
+        (reply,) = record["responses"]
+        stamps = reply.get("tsonly") or [s["ts"] for s in reply.get("tsandaddr", [])]
+        seen.append((reply.get("RR"), [s["ip"] for s in reply.get("tsandaddr", [])], len(stamps)))
+        assert all(0 <= t - stamps[0] < 1000 for t in stamps) or max(stamps) - min(stamps) > 86000000
+    assert seen[0] == seen[1]
+    if dst == "192.0.2.2" and last is not None:
+        assert (seen[1][0] or seen[1][1])[-1] == last
+
+
 READ = ["trace -w 1 -q 1 -m 3 -U 7 {dst}", "trace -P icmp-paris -w 1 -q 2 -Q -m 2 {dst}",
         "trace -M -P udp-paris -w 1 -q 1 {small}", "trace -P tcp -d 80 -w 1 -q 1 -m 3 {dst}",
         "ping -c 2 -i 0.1 {dst}", "ping -P tcp-syn -d 81 -c 1 -o 1 {dst}",

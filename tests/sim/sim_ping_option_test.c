@@ -125,9 +125,10 @@ record_route_goes_out_and_comes_back(void **state)
 	assert_int_equal(p->ip_opts[1], 39);
 	assert_int_equal(p->ip_opts[2], 4);
 	assert_non_null(x);
-	assert_int_equal(x->rr_count, 4);
+	assert_int_equal(x->rr_count, 5);
 	assert_addr(&x->rr[0], "192.0.2.1");
 	assert_addr(&x->rr[3], DST);
+	assert_addr(&x->rr[4], "192.0.2.100"); /* ourselves, last */
 	assert_int_equal(ping_result(net)->flags, PING_FLAG_RR);
 	sim_free(net);
 	(void)state;
@@ -168,9 +169,11 @@ static void
 timestamp_options_go_out_and_come_back(void **state)
 {
 	static const struct stamp_row rows[] = {
-		{ "tsonly", PING_FLAG_TSONLY, 0, 40, 4, 0 },
-		{ "TSonly", PING_FLAG_TSONLY, 0, 40, 4, 0 }, /* words are of any case */
-		{ "tsandaddr", PING_FLAG_TSANDADDR, 1, 36, 4, 4 },
+		{ "tsonly", PING_FLAG_TSONLY, 0, 40, 5, 0 },
+		{ "TSonly", PING_FLAG_TSONLY, 0, 40, 5, 0 },      /* words are of any case */
+		{ "tsandaddr", PING_FLAG_TSANDADDR, 1, 36, 4, 4 }, /* it is full */
+		{ "tsprespec=198.51.100.9,192.0.2.100", 0, 3, 20, 2, 2 },
+		{ "tsprespec=198.51.100.9,192.0.2.101", 0, 3, 20, 1, 1 },
 		{ "TSprespec=192.0.2.2,198.51.100.9", 0, 3, 20, 2, 2 },
 	};
 

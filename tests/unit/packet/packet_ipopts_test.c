@@ -101,6 +101,44 @@ of_two_options_of_a_kind_the_first_counts(void **state)
 }
 
 static void
+the_host_that_it_is_for_adds_itself_where_there_is_room(void **state)
+{
+	static const uint8_t here4[] = { 192, 0, 2, 1 };
+	const struct addr here = addr_make(ADDR_IP4, here4);
+	static const struct {
+		const char *hex;
+		uint8_t rr, ts;
+	} cases[] = {
+		{ "070b08c00002020000000000000000", 2, 0 },
+		{ "070704c0000202", 1, 0 },         /* nobody has been here yet */
+		{ "070708c0000202", 1, 0 },         /* full */
+		{ "070605c00002", 0, 0 },           /* three bytes are no room */
+		{ "070700c0000202", 0, 0 },         /* a pointer to nowhere */
+		{ "440c090002932e0000000000", 0, 2 },
+		{ "440c0d0002932e0002932e01", 0, 2 }, /* full */
+		{ "44140d01c000020202932e000000000000000000", 0, 2 },
+		{ "44140d03c000020202932e00c000020100000000", 0, 2 }, /* ours is next */
+		{ "44140d03c000020202932e00c000020300000000", 0, 1 }, /* another's */
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct pkt_ipopts o = parse_hex(cases[i].hex);
+
+		/* 2023-11-14 22:13:20.123 UT */
+		pkt_ipopts_arrive(&o, &here, 1700000000123 * NSEC_PER_MSEC);
+		assert_int_equal(o.rr_count, cases[i].rr);
+		assert_int_equal(o.ts_count, cases[i].ts);
+		if (i == 0 || i == 1)
+			assert_ip(&o.rr[o.rr_count - 1], "192.0.2.1");
+		if (i == 5 || i == 7 || i == 8)
+			assert_int_equal(o.ts[1], 80000123);
+		if (i == 7 || i == 8)
+			assert_ip(&o.ts_addr[1], "192.0.2.1");
+	}
+	(void)state;
+}
+
+static void
 lengths_and_pointers_that_lie_give_nothing_beyond(void **state)
 {
 	static const struct {
@@ -141,6 +179,7 @@ main(void)
 		cmocka_unit_test(timestamps_come_with_addresses_by_their_flag),
 		cmocka_unit_test(other_options_are_stepped_over),
 		cmocka_unit_test(of_two_options_of_a_kind_the_first_counts),
+		cmocka_unit_test(the_host_that_it_is_for_adds_itself_where_there_is_room),
 		cmocka_unit_test(lengths_and_pointers_that_lie_give_nothing_beyond),
 	};
 

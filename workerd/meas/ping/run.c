@@ -370,7 +370,7 @@ halt(struct task *t, const struct instant *now)
  * Few routers put them into the error's own header, where its way back would
  * follow. */
 static int
-add_extra(struct ping_reply *r, const struct pkt *pkt, const struct pkt *quoted)
+add_extra(struct ping_reply *r, const struct pkt *pkt, const struct pkt *quoted, nsec_t rx)
 {
 	bool times = pkt->l4 && (pkt->proto == IPPROTO_ICMP && pkt->icmp.kind == ICMP_KIND_TIME_REPLY);
 	const struct pkt *with = quoted != NULL ? quoted : pkt;
@@ -378,6 +378,8 @@ add_extra(struct ping_reply *r, const struct pkt *pkt, const struct pkt *quoted)
 
 	if (with->ip_opts_len > 0)
 		pkt_parse_ipopts(&opts, with->ip_opts, with->ip_opts_len);
+	if (quoted == NULL)
+		pkt_ipopts_arrive(&opts, &pkt->dst, rx);
 	if (!times && opts.rr_count == 0 && opts.ts_count == 0)
 		return 0;
 	r->extra = calloc(1, sizeof(*r->extra));
@@ -442,16 +444,28 @@ sort_last(struct ping_record *rec)
 	rec->replies[i] = r;
 }
 
+/* A probe's first reply is always kept, however often others were answered; a
+ * record has sixteen bits for them all. */
+static bool
+has_room(const struct ping *p, uint16_t index)
+{
+	const struct ping_record *rec = &p->rec;
+	uint32_t surplus = UINT16_MAX - rec->probe_count;
+
+	if ((rec->probes[index].flags & PING_PROBE_PENDING) != 0)
+		return true;
+	if (surplus > PING_SURPLUS_MAX)
+		surplus = PING_SURPLUS_MAX;
+	return rec->reply_count < p->answered + surplus;
+}
+
 static int
 add_reply(struct ping_record *rec, const struct reply *r, uint16_t index)
 {
 	const struct ping_probe *probe = &rec->probes[index];
 	const struct pkt *pkt = r->pkt;
-	struct ping_reply *pr;
+	struct ping_reply *pr = ping_record_add_reply(rec);
 
-	if (rec->reply_count >= (uint32_t)rec->sent + PING_SURPLUS_MAX)
-		return -ENOBUFS;
-	pr = ping_record_add_reply(rec);
 	if (pr == NULL)
 		return -ENOMEM;
 	*pr = (struct ping_reply){ .from = pkt->src,
@@ -471,7 +485,7 @@ add_reply(struct ping_record *rec, const struct reply *r, uint16_t index)
 	if ((probe->flags & PING_PROBE_DLTX) != 0)
 		pr->flags |= PING_REPLY_DLTX;
 	note_transport(pr, pkt);
-	(void)add_extra(pr, pkt, r->quoted); /* without memory the reply stands without its options */
+	(void)add_extra(pr, pkt, r->quoted, r->rx); /* without memory the reply stands without its options */
 	sort_last(rec);
 	return 0;
 }
@@ -520,7 +534,7 @@ answer(struct task *t, const struct reply *r, const struct instant *now)
 	if (p->rec.pmtu != 0 && r->quoted == NULL && r->pkt->ip_len > p->rec.pmtu &&
 	    ping_queue_toobig(p, r) == 0)
 		task_want_probe(t);
-	if (add_reply(&p->rec, r, (uint16_t)i) == 0)
+	if (has_room(p, (uint16_t)i) && add_reply(&p->rec, r, (uint16_t)i) == 0)
 		count_reply(p, r, (uint16_t)i);
 }
 
