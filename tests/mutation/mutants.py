@@ -2,6 +2,7 @@
 the tests (of tests/netns) that must then fail; the unit tests always run."""
 
 B, L, O, S = "test_boundary.py", "test_boundary_life.py", "test_boundary_owners.py", "test_boundary_start.py"
+F = "test_faults_boundary.py"
 
 
 def refused(*cases):
@@ -30,7 +31,10 @@ NEW_LINK = [B + "::test_the_ring_cannot_send_on_a_new_or_renamed_interface"]
 
 LOOP = [
     ("cred.uid != privd->worker_ids.uid", "false", ONE_WORKER),
-    ("} else if (privd->session.sock >= 0) {", "} else if (false) {", ONE_WORKER),
+    ("} else if (privd->session.sock >= 0 || privd->worker_dead >= 0) {", "} else if (false) {", ONE_WORKER),
+    ("} else if (privd->session.sock >= 0 || privd->worker_dead >= 0) {", "} else if (privd->session.sock >= 0) {",
+     [F + "::test_a_worker_without_a_session_is_the_only_one_until_it_ends"]),
+    ("if (watch[W_ALONE].revents != 0)", "if (false)", [F + "::test_strangers_who_ask_who_runs_take_nothing"]),
     ("\tports_release_all(&privd->ports);\n", "", ONE_WORKER),
     ("\tmemset(privd->session.answered, 0, sizeof(privd->session.answered));\n", "",
      [L + "::test_each_worker_has_its_own_quota"]),
@@ -65,8 +69,9 @@ OPS = [
 ]
 
 PORTS = [
-    ("if (of->port == 0 && of->proto != PP_ICMP)\n\t\treturn -EINVAL;", "",
-     [L + "::test_low_port_needs_the_configuration"]),
+    ("if (of->port < PRIVILEGED_PORTS && of->proto != PP_ICMP)", "if (of->port == 0 && of->proto != PP_ICMP)",
+     [F + "::test_low_ports_are_the_hosts_own_whatever_the_kernel_allows"]),
+    ("return of->port == 0 ? -EINVAL : -EACCES;", "return -EACCES;", [L + "::test_low_port_needs_the_configuration"]),
     ("if (hold_find(ports->hold, ports->count, of) >= 0)\n\t\treturn 0;", "", TWICE),
     ("if (ports->count == PP_PORTS_MAX)\n\t\treturn -EDQUOT;", "", [L + "::test_holds_have_a_limit_and_can_be_given_back"]),
     ("rc = filter_attach_drop_all(fd);\n\tif (rc == 0)\n\t\trc = any_bind", "rc = any_bind",
@@ -144,6 +149,8 @@ MAIN = [
 
 START = [
     ("privd->ids.uid == privd->worker_ids.uid", "false", [S + "::test_worker_and_helper_must_not_share_a_user"]),
+    ("SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);\n\tstruct ucred", "SOCK_STREAM | SOCK_CLOEXEC, 0);\n\tstruct ucred",
+     [F + "::test_a_stranger_who_never_accepts_is_not_waited_for"]),
     ("(cred.uid == 0 || cred.uid == privd->ids.uid)", "true",
      [L + "::test_a_stranger_cannot_keep_privd_from_starting"]),
     ("if (access(program, X_OK) < 0)", "if (false)", [S + "::test_a_worker_that_is_not_there"]),
@@ -164,6 +171,7 @@ SANDBOX = [
      [L + "::test_activated_privd_keeps_two_capabilities_of_three"]),
     ("setrlimit(RLIMIT_CORE, &none) < 0", "false", [L + "::test_what_both_processes_have_left"]),
     ("setrlimit(RLIMIT_NPROC, &none) < 0", "false", [L + "::test_what_both_processes_have_left"]),
+    ("files.rlim_cur = files.rlim_max;", "", [F + "::test_a_shells_limit_of_descriptors_is_not_the_limit_of_ports"]),
 ]
 
 # Rows of the policy: the line goes.
