@@ -214,6 +214,22 @@ a_flood_of_duplicates_fills_no_memory(void **state)
 	(void)state;
 }
 
+/* The copies of the first reply still come in when the others arrive. */
+static void
+a_flood_of_duplicates_takes_no_other_probes_place(void **state)
+{
+	struct sim *net = ping_sim(NET "dst: dup=9000", "-c 8 -i 2ms " DST);
+	const struct ping_record *r = ping_result(net);
+	uint32_t first[8] = { 0 };
+
+	for (uint32_t i = 0; i < r->reply_count; i++)
+		first[r->replies[i].probe] += r->replies[i].rtt_us == 4000;
+	for (uint32_t i = 0; i < 8; i++)
+		assert_int_equal(first[i], 1);
+	sim_free(net);
+	(void)state;
+}
+
 /* Loss, duplicates and overtaking at once: whatever arrives is credited to the
  * probe that it answers. The simulator's delay tells which that was. */
 static void
@@ -361,6 +377,7 @@ main(void)
 		cmocka_unit_test(duplicates_are_all_kept),
 		cmocka_unit_test(overtaking_replies_are_put_in_probe_order),
 		cmocka_unit_test(a_flood_of_duplicates_fills_no_memory),
+		cmocka_unit_test(a_flood_of_duplicates_takes_no_other_probes_place),
 		cmocka_unit_test(thousands_of_rough_networks_give_true_records),
 		cmocka_unit_test(errors_are_matched_by_the_quoted_probe),
 		cmocka_unit_test(a_too_big_records_its_mtu),

@@ -327,6 +327,19 @@ a_flood_of_replies_fills_no_memory(void **state)
 	(void)state;
 }
 
+/* Copies of the first hop's reply still come in when the next hops answer. */
+static void
+a_flood_of_replies_makes_no_hop_silent(void **state)
+{
+	struct sim *net = sim_new("ttl 1: 192.0.2.1 dup=5000; ttl 2: 192.0.2.2; ttl 3: 192.0.2.3");
+	const struct trace_record *rec = util_trace(net, "trace " DST);
+
+	util_assert_stop(rec, TRACE_STOP_COMPLETED, 0);
+	assert_int_equal(sim_sent(net), 4);
+	sim_free(net);
+	(void)state;
+}
+
 static void
 rewritten_identification_is_tolerated_by_udp_paris(void **state)
 {
@@ -456,6 +469,7 @@ main(void)
 		cmocka_unit_test(a_late_unreachable_still_ends_the_trace),
 		cmocka_unit_test(duplicates_are_kept_and_change_nothing),
 		cmocka_unit_test(a_flood_of_replies_fills_no_memory),
+		cmocka_unit_test(a_flood_of_replies_makes_no_hop_silent),
 		cmocka_unit_test(rewritten_identification_is_tolerated_by_udp_paris),
 		cmocka_unit_test(probes_keep_their_distance),
 		cmocka_unit_test(direct_udp_counts_only_with_dl),

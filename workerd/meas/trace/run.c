@@ -189,6 +189,19 @@ op_sent(struct task *task, const struct pkt *probe, nsec_t tx)
 	leg->probes[at].flags |= TRACE_PROBE_DLTX;
 }
 
+/* A probe's first reply is always kept, whatever else came before it: a hop that
+ * answers a hundred times must not make the next one look silent. */
+static bool
+has_room(struct trace *t, const struct trace_probe *p)
+{
+	if ((p->flags & TRACE_PROBE_ANSWERED) == 0)
+		return true;
+	if (t->spare_replies >= TRACE_SPARE_REPLIES)
+		return false;
+	t->spare_replies++;
+	return true;
+}
+
 static void
 op_reply(struct task *task, const struct reply *r, const struct instant *now)
 {
@@ -202,7 +215,7 @@ op_reply(struct task *task, const struct reply *r, const struct instant *now)
 		return;
 	}
 	leg = find_probe(t, trace_match(t, r->pkt, r->quoted), &at);
-	if (leg == NULL || leg->reply_count >= leg->probe_count + TRACE_SPARE_REPLIES)
+	if (leg == NULL || !has_room(t, &leg->probes[at]))
 		return;
 	if (trace_note_reply(t, leg, at, r) != 0) {
 		trace_fail(t, -ENOMEM, "out of memory", now);

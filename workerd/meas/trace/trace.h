@@ -74,6 +74,7 @@ struct trace {
 	uint8_t loops;           /* found so far */
 	uint8_t stop;            /* TRACE_STOP_*: waits for the hop's other attempts */
 	uint8_t stop_data;
+	uint8_t spare_replies; /* so far, to probes that had one */
 	bool spacing;      /* the deadline is -W's, not a reply's */
 	bool choose_port;  /* -s 0 */
 	bool default_csum; /* icmp-paris without -d */
