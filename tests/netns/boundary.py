@@ -156,10 +156,6 @@ def failing(call, how):
 def activated_privd(net, folder, before=()):
     """privd as its unit starts it: never root, three ambient capabilities, a
     listening socket on descriptor 3.  The process, the socket's name, the log."""
-    folder.chmod(0o755)
-    for parent in list(folder.parents)[:3]:
-        if parent != pathlib.Path("/tmp"):
-            parent.chmod(0o755)
     path = str(folder / "privd.sock")
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     listening.bind(path)
@@ -167,10 +163,10 @@ def activated_privd(net, folder, before=()):
     listening.listen(8)
     caps = "-all,+net_raw,+net_admin,+bpf"
     script = ("exec 3<&%d; LISTEN_FDS=1 LISTEN_PID=$$ exec ip netns exec %s setpriv --reuid vantage-priv --regid "
-              "vantage-priv --clear-groups --inh-caps %s --ambient-caps %s --bounding-set %s --no-new-privs %s"
-              % (listening.fileno(), net.near, caps, caps, caps, PRIVD))
+              "vantage-priv --clear-groups --inh-caps %s --ambient-caps %s --bounding-set %s --no-new-privs \"$0\""
+              % (listening.fileno(), net.near, caps, caps, caps))
     log = open(folder / "log", "w+")
-    proc = subprocess.Popen([*before, "bash", "-c", script], pass_fds=[listening.fileno()], stderr=log)
+    proc = subprocess.Popen([*before, "bash", "-c", script, PRIVD], pass_fds=[listening.fileno()], stderr=log)
     listening.close()
     yield proc, path, lambda: (folder / "log").read_text()
     proc.terminate()

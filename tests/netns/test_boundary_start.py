@@ -51,9 +51,9 @@ def test_sockets_of_the_wrong_kind_are_refused(quiet, what):
     # From above, so that no descriptor is overwritten before it was moved.
     spare = [os.dup2(one.fileno(), 100 + i) for i, one in enumerate(made)]
     moves = " ".join("%d<&%d" % (3 + i, fd) for i, fd in enumerate(spare))
-    script = "LISTEN_FDS=%d LISTEN_PID=$$ exec %s %s" % (len(made), PRIVD, moves)
+    script = "LISTEN_FDS=%d LISTEN_PID=$$ exec \"$0\" %s" % (len(made), moves)
     with inside(quiet.near):
-        done = subprocess.run(["bash", "-c", script], pass_fds=spare, capture_output=True, text=True, timeout=20)
+        done = subprocess.run(["bash", "-c", script, PRIVD], pass_fds=spare, capture_output=True, text=True, timeout=20)
     for one in made:
         one.close()
     for fd in spare:
