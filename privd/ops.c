@@ -97,7 +97,7 @@ op_echo(struct privd *privd, struct call *call)
 	return give(call, privd->echo, true);
 }
 
-/* A ring is 32 MiB of kernel memory; descriptors are many but not endless. */
+/* A ring is 16 MiB of kernel memory; descriptors are many but not endless. */
 const struct op privd_ops[PP_MSG_MAX] = {
 	[PP_HELLO] = { op_hello, 4 },
 	[PP_OPEN_RAW] = { op_open_raw, 16 },

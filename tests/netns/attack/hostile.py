@@ -130,7 +130,7 @@ def try_call(call):
 
 def ring_map(name="ring"):
     import mmap
-    fds["map"] = mmap.mmap(fds[name].fileno(), 2048 * 16384, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
+    fds["map"] = mmap.mmap(fds[name].fileno(), 2048 * 8192, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
     fds["at"] = 0
     return 0
 
@@ -148,7 +148,7 @@ def ring_read():
         kind = ring[off + 32 + 10]
         out.append([kind, ifindex, ring[off + net:off + net + snap].hex(), length])
         struct.pack_into("=I", ring, off, 0)
-        fds["at"] = (fds["at"] + 1) % 16384
+        fds["at"] = (fds["at"] + 1) % 8192
 
 
 def departures():
