@@ -3,7 +3,7 @@
 #define GATHER_TASKS 64
 #define GATHER_BYTES 49152
 #define GATHER_MIN_NS (2 * NSEC_PER_MSEC)
-#define GATHER_MAX_NS (16 * NSEC_PER_MSEC)
+#define GATHER_MAX_NS (40 * NSEC_PER_MSEC)
 
 /* So long as it takes to fill the socket, at the rate of late. */
 void
