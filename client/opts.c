@@ -104,8 +104,10 @@ call_hold(struct opts *o, const char *text, struct errbuf *err)
 static int
 call_nameserver(struct opts *o, const char *text, struct errbuf *err)
 {
-	if (addr_parse(text, &o->nameserver) != 0)
-		return errbuf_set(err, -EINVAL, "-n: '%s' is no IPv4 or IPv6 address", text);
+	struct errbuf why;
+
+	if (addr_parse_host(text, &o->nameserver, &why) != 0)
+		return errbuf_set(err, -EINVAL, "-n: %s", why.text);
 	return 0;
 }
 

@@ -40,8 +40,8 @@ address_command(const char *command, char *line, struct buf *out, struct addr *r
 	if (n == 0)
 		return 0;
 	word[n] = '\0';
-	if (addr_parse(word, ret_dst) != 0)
-		return errbuf_set(err, -EINVAL, "'%.64s' is no IPv4 or IPv6 address", word);
+	if (addr_parse_host(word, ret_dst, err) != 0)
+		return -EINVAL;
 	buf_text(out, command);
 	buf_u8(out, ' ');
 	buf_bytes(out, word, n);

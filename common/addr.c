@@ -37,6 +37,24 @@ addr_parse(const char *text, struct addr *ret)
 	return 0;
 }
 
+int
+addr_parse_host(const char *text, struct addr *ret, struct errbuf *reterr)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	char ip4[ADDR_STRLEN];
+	struct addr a;
+
+	if (addr_parse(text, &a) != 0)
+		return errbuf_set(reterr, -EINVAL, "'%.64s' is no IPv4 or IPv6 address", text);
+	if (a.family == ADDR_IP6 && memcmp(a.b, mapped, sizeof(mapped)) == 0) {
+		a = addr_make(ADDR_IP4, a.b + sizeof(mapped));
+		return errbuf_set(
+		    reterr, -EINVAL, "'%.64s' is an IPv4 address: write %s", text, addr_format(&a, ip4));
+	}
+	*ret = a;
+	return 0;
+}
+
 /* Decimal octets by hand: this runs for every address of every text and JSON
  * line, and inet_ntop goes through printf. */
 static char *

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/err.h"
+
 /* Address families, numbered as warts numbers address types. */
 enum addr_family {
 	ADDR_NONE = 0,
@@ -33,6 +35,10 @@ struct addr addr_make(uint8_t family, const uint8_t *bytes);
 
 /* Numeric IPv4 or IPv6 text, the whole of it. 0, or -EINVAL. */
 int addr_parse(const char *text, struct addr *ret);
+
+/* Likewise, of a host that packets go to or come from, with the sentence: an IPv4
+ * address as IPv6 writes it (RFC 4291 section 2.5.5.2) is none. */
+int addr_parse_host(const char *text, struct addr *ret, struct errbuf *reterr);
 
 /* RFC 5952 text (dotted quad; MAC for ADDR_ETHER; "" for none). Returns buf. */
 const char *addr_format(const struct addr *, char buf[ADDR_STRLEN]);

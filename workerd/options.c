@@ -51,6 +51,8 @@ static const struct option longopts[] = {
 static int
 take(struct options *o, int opt, const char *arg, struct errbuf *err)
 {
+	struct errbuf why;
+
 	switch (opt) {
 	case 'c':
 		o->conf_path = arg;
@@ -80,9 +82,9 @@ take(struct options *o, int opt, const char *arg, struct errbuf *err)
 		o->command = arg;
 		return 0;
 	case OPT_NAMESERVER:
-		if (addr_parse(arg, &o->nameserver) == 0)
+		if (addr_parse_host(arg, &o->nameserver, &why) == 0)
 			return 0;
-		return errbuf_set(err, -EINVAL, "--nameserver: '%s' is no IPv4 or IPv6 address", arg);
+		return errbuf_set(err, -EINVAL, "--nameserver: %s", why.text);
 	case OPT_OUTPUT:
 		o->output = arg;
 		return 0;

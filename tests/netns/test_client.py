@@ -63,6 +63,15 @@ def test_addresses_get_the_default_command(sock):
         assert sent(fake) == ["ping -c 1 192.0.2.1", "ping -c 1 2001:db8::1"]
 
 
+def test_an_address_of_ip4_is_not_written_as_one_of_ip6(sock):
+    with Fake(sock) as fake:
+        _, err = run(sock, "-i", "::ffff:192.0.2.1", "192.0.2.2", status=65)
+        assert err == "vantage: '::ffff:192.0.2.1' is an IPv4 address: write 192.0.2.1\n"
+        assert sent(fake) == ["trace 192.0.2.2"]
+        _, err = run(sock, "-n", "::ffff:192.0.2.1", "-i", "::1", status=64)
+        assert "write 192.0.2.1" in err
+
+
 def test_trace_is_the_default_command(sock):
     with Fake(sock) as fake:
         run(sock, "-i", "192.0.2.1")

@@ -40,6 +40,10 @@ BAD_COMMANDS = {
     "missing value": ("ping -c", ""),
     "ping count": ("ping -c 65536 203.0.113.2", "65535"),
     "ping family": ("ping -R 2001:db8:8::2", "-R"),
+    "ping mapped": ("ping ::ffff:203.0.113.2", "invalid destination address: "
+                    "'::ffff:203.0.113.2' is an IPv4 address: write 203.0.113.2"),
+    "trace mapped": ("trace ::ffff:cb00:7102", "is an IPv4 address: write 203.0.113.2"),
+    "mapped source": ("ping -O spoof -S ::ffff:192.0.2.9 2001:db8:8::2", "-S failed: '::ffff:192.0.2.9' is an IPv4"),
     "no method": ("frobnicate 203.0.113.2", ""),
 }
 

@@ -139,6 +139,8 @@ values_are_refused_in_words(void **state)
 	refused("trace 192.0.2.300", "invalid destination address");
 	refused("trace " DST " " DST, "invalid destination address");
 	refused("trace example.net", "invalid destination address");
+	refused("trace ::ffff:192.0.2.9",
+	    "invalid destination address: '::ffff:192.0.2.9' is an IPv4 address: write 192.0.2.9");
 	(void)state;
 }
 

@@ -278,8 +278,12 @@ set_word(const struct cursor *c, const struct arg_spec *row, const struct arg_st
 static int
 set_addr(const struct cursor *c, const struct arg_spec *row, const struct arg_str *v, void *at)
 {
+	struct errbuf why;
+
 	if (addr_parse(v->p, at) != 0)
 		return refuse_value(c, row, "an address", v->p);
+	if (addr_parse_host(v->p, at, &why) != 0)
+		return errbuf_set(c->err, -EINVAL, "-%c failed: %s", row->letter, why.text);
 	return 0;
 }
 
@@ -474,4 +478,18 @@ word_find(const struct word *words, const char *name, uint32_t *ret)
 		}
 	}
 	return false;
+}
+
+int
+args_target(const char *text, const char *method, struct addr *ret, struct errbuf *reterr)
+{
+	struct errbuf why;
+
+	if (*text == '\0')
+		return errbuf_set(reterr, -EINVAL, "expected address to %s", method);
+	if (addr_parse(text, ret) != 0)
+		return errbuf_set(reterr, -EINVAL, "invalid destination address");
+	if (addr_parse_host(text, ret, &why) != 0)
+		return errbuf_set(reterr, -EINVAL, "invalid destination address: %s", why.text);
+	return 0;
 }

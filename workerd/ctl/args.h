@@ -82,6 +82,9 @@ void args_defaults(const struct arg_spec *, void *dst);
 int args_parse(const struct arg_spec *, const char *method, const char *text, void *dst,
     struct args_given *, struct args_scratch *, const char **ret_target, struct errbuf *);
 
+/* The target that args_parse left, of a method that takes one address. */
+int args_target(const char *text, const char *method, struct addr *ret, struct errbuf *);
+
 /* Was the option with this letter given? */
 bool args_has(const struct arg_spec *, const struct args_given *, char letter);
 

@@ -127,7 +127,7 @@ set_nameserver(struct session *s, char *rest)
 {
 	struct engine_config cfg = *engine_config_get(s->env->engine);
 
-	if (addr_parse(rest, &cfg.nameserver) != 0) {
+	if (addr_parse_host(rest, &cfg.nameserver, NULL) != 0) {
 		session_reply(s, "ERR could not set nameserver");
 		return;
 	}

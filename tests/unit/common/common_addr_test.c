@@ -55,6 +55,26 @@ what_is_no_address_is_refused_and_leaves_the_result(void **state)
 }
 
 static void
+a_host_of_ip4_is_not_written_as_ip6(void **state)
+{
+	struct addr a = { .family = 77 };
+	struct errbuf err;
+
+	(void)state;
+	assert_int_equal(addr_parse_host("::ffff:192.0.2.1", &a, &err), -EINVAL);
+	assert_string_equal(err.text, "'::ffff:192.0.2.1' is an IPv4 address: write 192.0.2.1");
+	assert_int_equal(addr_parse_host("0::FFFF:c000:0201", &a, &err), -EINVAL);
+	assert_string_equal(err.text, "'0::FFFF:c000:0201' is an IPv4 address: write 192.0.2.1");
+	assert_int_equal(addr_parse_host("192.0.2", &a, &err), -EINVAL);
+	assert_string_equal(err.text, "'192.0.2' is no IPv4 or IPv6 address");
+	assert_int_equal(a.family, 77);
+	assert_int_equal(addr_parse_host("::fffe:192.0.2.1", &a, &err), 0);
+	assert_int_equal(addr_parse_host("::192.0.2.1", &a, &err), 0);
+	assert_int_equal(addr_parse_host("192.0.2.1", &a, &err), 0);
+	assert_int_equal(a.family, ADDR_IP4);
+}
+
+static void
 other_families_have_their_text_and_length(void **state)
 {
 	static const uint8_t mac[] = { 0x02, 0x00, 0x5e, 0x10, 0xff, 0x0a };
@@ -122,6 +142,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(text_is_parsed_and_printed_as_rfc5952_wants),
 		cmocka_unit_test(what_is_no_address_is_refused_and_leaves_the_result),
+		cmocka_unit_test(a_host_of_ip4_is_not_written_as_ip6),
 		cmocka_unit_test(other_families_have_their_text_and_length),
 		cmocka_unit_test(addresses_sort_by_family_then_bytes),
 		cmocka_unit_test(the_hash_spreads_neighbours_and_minds_its_seed),

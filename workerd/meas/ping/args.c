@@ -487,11 +487,7 @@ ping_parse(const struct meas_type *type, struct meas_env *env, const char *text,
 
 	(void)env;
 	rc = args_parse(ping_args, "ping", text, &o, &given, &scratch, &target, reterr);
-	if (rc != 0)
-		return rc;
-	if (*target == '\0')
-		return errbuf_set(reterr, -EINVAL, "expected address to ping");
-	if (addr_parse(target, &dst) != 0)
-		return errbuf_set(reterr, -EINVAL, "invalid destination address");
-	return make(type, &o, &dst, ret, reterr);
+	if (rc == 0)
+		rc = args_target(target, "ping", &dst, reterr);
+	return rc != 0 ? rc : make(type, &o, &dst, ret, reterr);
 }

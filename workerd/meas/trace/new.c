@@ -230,16 +230,6 @@ make(const struct meas_type *type, struct trace_opts *o, const struct addr *dst,
 	return 0;
 }
 
-static int
-parse_target(const char *text, struct addr *ret, struct errbuf *err)
-{
-	if (*text == '\0')
-		return errbuf_set(err, -EINVAL, "expected address to trace");
-	if (addr_parse(text, ret) != 0)
-		return errbuf_set(err, -EINVAL, "invalid destination address");
-	return 0;
-}
-
 int
 trace_parse(const struct meas_type *type, struct meas_env *env, const char *text, struct meas **ret,
     struct errbuf *reterr)
@@ -254,7 +244,7 @@ trace_parse(const struct meas_type *type, struct meas_env *env, const char *text
 
 	rc = args_parse(trace_args, "trace", text, &o, &given, &scratch, &target, reterr);
 	if (rc == 0)
-		rc = parse_target(target, &dst, reterr);
+		rc = args_target(target, "trace", &dst, reterr);
 	if (rc == 0)
 		rc = make(type, &o, &dst, env, ret, reterr);
 	if (o.gss != NULL)
