@@ -197,6 +197,24 @@ take_sockets(struct privd *privd, int count, struct errbuf *reterr)
 	return 0;
 }
 
+static int
+watch_signals(struct privd *privd, struct errbuf *reterr)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGCHLD);
+	/* A log that nobody reads any more is no reason to die. */
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return errbuf_set(reterr, -errno, "signals: %s", strerror(errno));
+	privd->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return privd->signals < 0 ? errbuf_set(reterr, -errno, "signalfd: %s", strerror(errno)) : 0;
+}
+
 /* Policy before descriptors, always. */
 static int
 install(struct privd *privd, struct errbuf *reterr)
@@ -208,6 +226,9 @@ install(struct privd *privd, struct errbuf *reterr)
 	for (uint32_t i = 0; rc == 0 && i < files->count; i++)
 		rc = prefixes_read(&dnp, files->path[i], reterr);
 	prefixes_merge(&dnp);
+	/* From here on a signal waits for the loop, which takes the tables away. */
+	if (rc == 0)
+		rc = watch_signals(privd, reterr);
 	if (rc == 0)
 		rc = firewall_init(&privd->firewall, &privd->policy, &dnp, reterr);
 	prefixes_fini(&dnp);
@@ -253,24 +274,6 @@ open_doors(struct privd *privd, struct errbuf *reterr)
 	return rc;
 }
 
-static int
-watch_signals(struct privd *privd, struct errbuf *reterr)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGCHLD);
-	/* A log that nobody reads any more is no reason to die. */
-	(void)signal(SIGPIPE, SIG_IGN);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-		return errbuf_set(reterr, -errno, "signals: %s", strerror(errno));
-	privd->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return privd->signals < 0 ? errbuf_set(reterr, -errno, "signalfd: %s", strerror(errno)) : 0;
-}
-
 /* Everything up to the sandbox; *ret_code is what the exit code would be. */
 static int
 start(struct privd *privd, const struct args *args, int *ret_code, struct errbuf *reterr)
@@ -290,8 +293,6 @@ start(struct privd *privd, const struct args *args, int *ret_code, struct errbuf
 		return rc;
 	*ret_code = EX_CANTCREAT;
 	rc = open_doors(privd, reterr);
-	if (rc == 0)
-		rc = watch_signals(privd, reterr);
 	if (rc == 0 && privd->accepting < 0)
 		rc = start_worker(privd, args->workerd, args->conf_path, args->debug, reterr);
 	if (rc != 0)

@@ -3,6 +3,7 @@ limits that are not as usual, a worker that outlives its session."""
 import errno
 import os
 import pathlib
+import signal
 import socket
 import time
 
@@ -88,6 +89,19 @@ def test_a_worker_without_a_session_is_the_only_one_until_it_ends(quiet, tmp_pat
         third = Peer(path, "vantage")
         assert third.ask(RESERVE, 2, 41500) == [RESERVE, 0]
         third.close()
+
+
+@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT])
+def test_told_to_end_before_it_has_begun_it_leaves_nothing(quiet, sig):
+    """The policy is there, the loop is not: strace makes the moment long."""
+    with pair_of(quiet, before=failing("bpf", "delay_enter=500000")) as it:
+        deadline = time.monotonic() + 20
+        while "inet vantage" not in quiet.table():
+            assert time.monotonic() < deadline and it.proc.poll() is None, it.said()
+        it.proc.send_signal(sig)
+        it.leave()
+        assert it.wait() == 0
+    assert "vantage" not in quiet.table()
 
 
 @pytest.mark.parametrize("call, name", [("bind", "theirs/c.sock"), ("mkdir", "theirs/new")])
