@@ -25,6 +25,7 @@ const struct conf_word conf_words[CONF_WORDS] = {
 	{ "pps", CONF_U32, AT(pps), 1, 1000000, 20, NULL, true },
 	{ "window", CONF_U32, AT(window), 0, 1000000, 0, NULL, true },
 	{ "holdtime", CONF_U32, AT(hold_s), 0, 3600, 10, NULL, true },
+	{ "nameserver", CONF_ADDR, AT(nameserver), 0, 0, 0, NULL, true },
 	{ "spoof", CONF_YESNO, AT(spoof), 0, 1, 0, NULL, false },
 	{ "local", CONF_YESNO, AT(local), 0, 1, 0, NULL, false },
 	{ "dnp", CONF_PATHS, AT(dnp), 0, CONF_DNP_MAX, 0, NULL, false },
@@ -81,6 +82,16 @@ set_name(void *at, const struct conf_word *w, const char *value, struct errbuf *
 		return errbuf_set(
 		    reterr, -ERANGE, "%s: a name has at most %d characters", w->word, CONF_NAME_MAX - 1);
 	memcpy(at, value, len + 1);
+	return 0;
+}
+
+static int
+set_addr(void *at, const struct conf_word *w, const char *value, struct errbuf *reterr)
+{
+	struct errbuf why;
+
+	if (addr_parse_host(value, at, &why) != 0)
+		return errbuf_set(reterr, -EINVAL, "%s: %s", w->word, why.text);
 	return 0;
 }
 
@@ -163,6 +174,7 @@ static conf_setter *const setters[] = {
 	[CONF_U32] = set_u32,
 	[CONF_YESNO] = set_yesno,
 	[CONF_NAME] = set_name,
+	[CONF_ADDR] = set_addr,
 	[CONF_PATHS] = add_path,
 	[CONF_PORT] = add_port,
 	[CONF_LISTEN] = add_listen,

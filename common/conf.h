@@ -58,6 +58,7 @@ struct conf {
 	uint32_t pps;     /* what the worker paces to */
 	uint32_t window;
 	uint32_t hold_s;
+	struct addr nameserver; /* family NONE: there is none */
 	bool spoof;
 	bool local;
 	struct conf_paths dnp;

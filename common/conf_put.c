@@ -30,6 +30,16 @@ put_name(struct buf *b, const char *word, const void *at)
 }
 
 static void
+put_addr(struct buf *b, const char *word, const void *at)
+{
+	const struct addr *a = at;
+	char text[ADDR_STRLEN];
+
+	if (a->family != ADDR_NONE)
+		buf_printf(b, "%s %s\n", word, addr_format(a, text));
+}
+
+static void
 put_paths(struct buf *b, const char *word, const void *at)
 {
 	const struct conf_paths *all = at;
@@ -75,6 +85,7 @@ static const struct {
 	[CONF_U32] = { put_u32, sizeof(uint32_t) },
 	[CONF_YESNO] = { put_yesno, sizeof(bool) },
 	[CONF_NAME] = { put_name, CONF_NAME_MAX },
+	[CONF_ADDR] = { put_addr, sizeof(struct addr) },
 	[CONF_PATHS] = { put_paths, sizeof(struct conf_paths) },
 	[CONF_PORT] = { put_ports, sizeof(struct conf_ports) },
 	[CONF_LISTEN] = { put_listens, sizeof(struct conf_listens) },

@@ -13,6 +13,7 @@ enum conf_kind {
 	CONF_U32,
 	CONF_YESNO,
 	CONF_NAME,
+	CONF_ADDR,
 	CONF_PATHS,
 	CONF_PORT,
 	CONF_LISTEN,
@@ -31,7 +32,7 @@ struct conf_word {
 	bool live; /* a running service can take another value */
 };
 
-#define CONF_WORDS 18
+#define CONF_WORDS 19
 
 extern const struct conf_word conf_words[CONF_WORDS];
 

@@ -164,6 +164,7 @@ on_settle(void *ctx, struct conf *conf)
 	if (w->facts.has_client && now != NULL) {
 		conf->window = now->window;
 		conf->hold_s = now->hold_s;
+		conf->nameserver = now->nameserver;
 	}
 	if (conf->pps > max_pps(w))
 		conf->pps = max_pps(w);
@@ -219,7 +220,7 @@ static int
 setup_loop(struct worker *w, struct errbuf *err)
 {
 	struct conf *conf = &w->opt.conf;
-	struct engine_config cfg = { .nameserver = w->opt.nameserver };
+	struct engine_config cfg = { 0 };
 	uint32_t asked = conf->pps;
 	struct loop_fds fds;
 	int rc;
@@ -230,6 +231,7 @@ setup_loop(struct worker *w, struct errbuf *err)
 	cfg.pps = conf->pps;
 	cfg.window = conf->window;
 	cfg.hold_s = conf->hold_s;
+	cfg.nameserver = conf->nameserver;
 
 	/* commands.md section 2: the process id decides. */
 	cfg.sport = (uint16_t)((getpid() & 0x7fff) + 0x8000);

@@ -51,8 +51,6 @@ static const struct option longopts[] = {
 static int
 take(struct options *o, int opt, const char *arg, struct errbuf *err)
 {
-	struct errbuf why;
-
 	switch (opt) {
 	case 'c':
 		o->conf_path = arg;
@@ -82,9 +80,8 @@ take(struct options *o, int opt, const char *arg, struct errbuf *err)
 		o->command = arg;
 		return 0;
 	case OPT_NAMESERVER:
-		if (addr_parse_host(arg, &o->nameserver, &why) == 0)
-			return 0;
-		return errbuf_set(err, -EINVAL, "--nameserver: %s", why.text);
+		o->nameserver = arg;
+		return 0;
 	case OPT_OUTPUT:
 		o->output = arg;
 		return 0;
@@ -114,9 +111,10 @@ options_override(const struct options *o, struct conf *conf, struct errbuf *err)
 {
 	int rc;
 
-	if ((rc = override(conf, "pps", o->pps, err)) != 0 || (rc = override(conf, "window", o->window, err)) != 0)
+	if ((rc = override(conf, "pps", o->pps, err)) != 0 || (rc = override(conf, "window", o->window, err)) != 0 ||
+	    (rc = override(conf, "holdtime", o->holdtime, err)) != 0)
 		return rc;
-	return override(conf, "holdtime", o->holdtime, err);
+	return override(conf, "nameserver", o->nameserver, err);
 }
 
 int

@@ -16,10 +16,10 @@ struct options {
 	const char *monitor;
 	const char *command;
 	const char *output; /* what descriptor PP_OUTPUT_FD is: outfiles_give; NULL: none */
-	struct addr nameserver;
 	const char *pps; /* words of the configuration, over the file's; NULL */
 	const char *window;
 	const char *holdtime;
+	const char *nameserver;
 	bool debug;
 	bool print_sandbox;
 	bool print_version;

@@ -80,8 +80,16 @@ differs(void *ctx, const char *word)
 	session_reply(ctx, "INFO %s: changed; takes effect after: systemctl restart vantage-privd", word);
 }
 
+/* The words that settle may change, as they were asked for. */
+struct asked {
+	uint32_t pps;
+	uint32_t window;
+	uint32_t hold_s;
+	struct addr nameserver;
+};
+
 static void
-tell_settled(struct session *s, const char *word, uint32_t asked, uint32_t settled)
+tell_number(struct session *s, const char *word, uint32_t asked, uint32_t settled)
 {
 	if (asked != settled)
 		session_reply(s,
@@ -91,18 +99,29 @@ tell_settled(struct session *s, const char *word, uint32_t asked, uint32_t settl
 }
 
 static void
+tell_settled(struct session *s, const struct asked *asked, const struct conf *settled)
+{
+	char text[ADDR_STRLEN];
+
+	tell_number(s, "pps", asked->pps, settled->pps);
+	tell_number(s, "window", asked->window, settled->window);
+	tell_number(s, "holdtime", asked->hold_s, settled->hold_s);
+	if (!addr_equal(&asked->nameserver, &settled->nameserver))
+		session_reply(s, "INFO nameserver: %s holds, by the command line",
+		    settled->nameserver.family == ADDR_NONE ? "none" : addr_format(&settled->nameserver, text));
+}
+
+static void
 config_commit(struct session *s, char *rest)
 {
 	const struct ctl_config *cfg = &s->env->cfg;
 	struct errbuf err = { "" };
-	uint32_t pps, window, hold_s;
+	struct asked asked;
 
 	(void)rest;
 	if (!has_begun(s))
 		return;
-	pps = s->staged->pps;
-	window = s->staged->window;
-	hold_s = s->staged->hold_s;
+	asked = (struct asked){ s->staged->pps, s->staged->window, s->staged->hold_s, s->staged->nameserver };
 	if (cfg->settle != NULL)
 		cfg->settle(cfg->ctx, s->staged);
 	if (reconf_apply(s->env, s->staged, &err) != 0) {
@@ -111,9 +130,7 @@ config_commit(struct session *s, char *rest)
 		return;
 	}
 	log_info("%s: another configuration holds", s->name);
-	tell_settled(s, "pps", pps, s->staged->pps);
-	tell_settled(s, "window", window, s->staged->window);
-	tell_settled(s, "holdtime", hold_s, s->staged->hold_s);
+	tell_settled(s, &asked, s->staged);
 	conf_diff(cfg->conf, s->staged, differs, s);
 	conf_take_live(cfg->conf, s->staged);
 	end(s);

@@ -74,6 +74,7 @@ reconf_apply(struct session_env *env, const struct conf *conf, struct errbuf *re
 	cfg.pps = conf->pps;
 	cfg.window = conf->window;
 	cfg.hold_s = conf->hold_s;
+	cfg.nameserver = conf->nameserver;
 	engine_configure(env->engine, &cfg);
 	env->cfg.wake(env->cfg.ctx);
 	return 0;

@@ -184,6 +184,7 @@ say_again(const struct conf *from, struct conf *to)
 
 #define ALL                                                                                                  \
 	"user a\ngroup b\nprivd-user c\nprivd-group d\nmark 90\nmax-pps 1000\npps 50\nwindow 7\nholdtime 3\n"   \
+	"nameserver 2001:db8::53\n"                                                                              \
 	"spoof yes\nlocal yes\ndnp /a\ndnp /b\ncontrol /c\nport udp/133\nport tcp/134\nlisten 31337\n"           \
 	"listen [2001:db8::1]:5\noperators 7\ntcp-slice second\nslice first uid 5\nslice second gid 6\n"           \
 	"slice second share 4\nslice second pps 10\nslice second window 11\nslice second running 12\n"             \
@@ -213,6 +214,7 @@ what_is_put_says_the_same(void **state)
 	assert_int_equal(again->slices.slice[3].hourly, 13);
 	assert_int_equal(again->slices.member[1].slice, 3);
 	assert_int_equal(again->listens.at[1].port, 5);
+	assert_true(addr_equal(&again->nameserver, &f->read.nameserver));
 	assert_int_equal(again->ports.port[1].ipproto, f->read.ports.port[1].ipproto);
 	assert_true(again->spoof && again->local);
 	free(again);
@@ -247,6 +249,8 @@ only_a_restart_changes_these(void **state)
 	assert_int_equal(plain->pps, 50);
 	assert_int_equal(plain->window, 7);
 	assert_int_equal(plain->hold_s, 3);
+	assert_memory_equal(&plain->nameserver, &f->read.nameserver, sizeof(plain->nameserver));
+	assert_int_equal(plain->nameserver.family, ADDR_IP6);
 	assert_string_equal(plain->operators, "7");
 	assert_string_equal(plain->tcp_slice, "second");
 	assert_int_equal(plain->slices.count, 4);

@@ -314,14 +314,15 @@ a_commit_takes_all_at_once(void **state)
 	assert_string_equal(say(c, ROOT, "config begin\nconfig set pps 2000\nconfig set window 7\n"
 					 "config set holdtime 3\nconfig set slice guests uid 1001\n"
 					 "config set slice guests share 2\nconfig set slice guests running 4\n"
-					 "config set slice others uid 1003\nconfig set slice others pps 5\n"),
-	    "OK\nOK\nOK\nOK\nOK\nOK\nOK\nOK\nOK\n");
+					 "config set slice others uid 1003\nconfig set slice others pps 5\n"
+					 "config set nameserver 192.0.2.53\n"),
+	    "OK\nOK\nOK\nOK\nOK\nOK\nOK\nOK\nOK\nOK\n");
 	/* Nothing holds yet. */
 	assert_string_equal(say(c, ROOT, "get pps\n"), "OK pps 1000\n");
 	assert_int_equal(slices_count(c->env.slices), 3);
 	assert_string_equal(say(c, ROOT, "config commit\n"), "OK\n");
-	assert_string_equal(
-	    say(c, ROOT, "get pps\nget window\nget holdtime\n"), "OK pps 2000\nOK window 4/7\nOK holdtime 3\n");
+	assert_string_equal(say(c, ROOT, "get pps\nget window\nget holdtime\nget nameserver\n"),
+	    "OK pps 2000\nOK window 4/7\nOK holdtime 3\nOK nameserver 192.0.2.53\n");
 	/* What runs goes on, where it belongs now: the window of two is gone. */
 	assert_int_equal(engine_running(c->net.engine), 4);
 	assert_string_equal(c->s[GUEST].slice->conf->name, "guests");
@@ -343,7 +344,7 @@ a_commit_takes_all_at_once(void **state)
 	assert_string_equal(say(c, ROOT, "config begin\nconfig commit\n"), "OK\nOK\n");
 	assert_string_equal(c->s[GUEST].slice->conf->name, "default");
 	assert_int_equal(c->s[GUEST].slice->running, 4);
-	assert_string_equal(say(c, ROOT, "get pps\n"), "OK pps 20\n");
+	assert_string_equal(say(c, ROOT, "get pps\nget nameserver\n"), "OK pps 20\nOK null nameserver\n");
 }
 
 static void
