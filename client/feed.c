@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "client/names.h"
 #include "client/status.h"
 
 static enum target_form
@@ -96,6 +97,17 @@ permitted(struct feed *f, struct buf *out, size_t from, const struct addr *dst, 
 	return false;
 }
 
+/* Once: of the others the same is true. */
+static void
+tell_nameless(struct feed *f, const char *command)
+{
+	if (!f->nameless || !names_wanted(command))
+		return;
+	f->nameless = false;
+	ui_say(f->ui, "-O ptr: there is no name server to ask for names: 'nameserver ADDRESS' in vantage.conf "
+		      "names the service's, -n a private pair's");
+}
+
 /* 1: a command was appended; 0: not, and if it should have been, it has been
  * reported. */
 static int
@@ -114,6 +126,7 @@ take_text(struct feed *f, enum target_form form, char *text, size_t len, struct 
 	if (rc == 0 || !permitted(f, out, from, &dst, line))
 		return 0;
 	f->commands++;
+	tell_nameless(f, (const char *)out->p + from);
 	return 1;
 }
 

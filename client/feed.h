@@ -31,6 +31,7 @@ struct feed {
 	enum target_form form;
 	bool from_file;
 	bool ended;
+	bool nameless; /* set by the owner: say so when a command wants names */
 	struct input input;
 	uint32_t operand; /* next one */
 	uint64_t commands;

@@ -98,6 +98,7 @@ open_all(struct run *r, struct errbuf *err)
 	rc = service_attach(&r->service, o, &r->session, err);
 	if (rc != 0)
 		return rc;
+	r->feed.nameless = r->service.nameless;
 	if (output_open(&r->output, o->output, o->format, o->comp, r->sigfd, err) != 0)
 		return STATUS_CREATE;
 	output_guard(&r->output);

@@ -8,13 +8,17 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "client/names.h"
 #include "client/private.h"
 #include "client/status.h"
 #include "vantage-paths.h"
 
-#define ANSWER_TIMEOUT (10 * NSEC_PER_SEC)
 /* A private pair may have a hundred thousand prefixes to load first. */
-#define START_TIMEOUT (60 * NSEC_PER_SEC)
+static nsec_t
+answer_timeout(const struct service *sv)
+{
+	return (sv->pid != 0 ? 60 : 10) * NSEC_PER_SEC;
+}
 
 static int
 connect_path(const char *path, int *ret_fd)
@@ -119,7 +123,7 @@ settle(const struct service *sv, struct session *s, const char *what, const char
 	int rc;
 
 	(void)snprintf(line, sizeof(line), sv->pid != 0 ? "set %s %s" : "get %s", what, want);
-	rc = session_ask(s, line, START_TIMEOUT, have, sizeof(have), err);
+	rc = session_ask(s, line, answer_timeout(sv), have, sizeof(have), err);
 	if (rc < 0)
 		return status_of_ask(rc, STATUS_CONFIG);
 	if (sv->pid != 0)
@@ -147,8 +151,18 @@ put_attach(const struct opts *o, struct buf *b)
 	return b->failed ? -ENOMEM : rc;
 }
 
+/* One that does not tell has none that could be named either. */
+static void
+ask_nameserver(struct service *sv, struct session *s)
+{
+	char have[64];
+
+	sv->nameless = session_ask(s, "get nameserver", answer_timeout(sv), have, sizeof(have), NULL) == 0 &&
+		       strcasecmp(have, "null nameserver") == 0;
+}
+
 int
-service_attach(const struct service *sv, const struct opts *o, struct session *s, struct errbuf *reterr)
+service_attach(struct service *sv, const struct opts *o, struct session *s, struct errbuf *reterr)
 {
 	char text[ADDR_STRLEN], reply[128];
 	struct buf line;
@@ -162,12 +176,14 @@ service_attach(const struct service *sv, const struct opts *o, struct session *s
 		rc = settle(sv, s, "nameserver", addr_format(&o->nameserver, text), reterr);
 	if (rc != 0)
 		return rc;
+	if (o->nameserver.family == ADDR_NONE && names_may_be_wanted(o))
+		ask_nameserver(sv, s);
 	buf_init(&line, LINE_MAX_BYTES);
 	if (put_attach(o, &line) != 0)
 		rc = errbuf_set(reterr, STATUS_USAGE, "the names of list and monitor are too long");
 	else
-		rc = session_ask(s, (const char *)line.p, sv->pid != 0 ? START_TIMEOUT : ANSWER_TIMEOUT,
-		    reply, sizeof(reply), reterr);
+		rc = session_ask(
+		    s, (const char *)line.p, answer_timeout(sv), reply, sizeof(reply), reterr);
 	buf_fini(&line);
 	return rc >= 0 ? rc : status_of_ask(rc, STATUS_LIMIT);
 }

@@ -45,6 +45,7 @@ class Fake:
       die_after N      close in the middle of the N-th result
       garbage BYTES    send this instead of the first result
       mute             never answer
+      nameless         no name server
       refuse TEXT      ERR to attach
       hold             tasks end only when halted; if "always", never
       crowd SECONDS    one task may run: others are refused, the first so late
@@ -150,7 +151,7 @@ class Talk:
         elif line == "get holdtime":
             self.say(b"OK holdtime 5\n")
         elif line == "get nameserver":
-            self.say(b"OK nameserver 192.0.2.53\n")
+            self.say(b"OK null nameserver\n" if "nameless" in self.behave else b"OK nameserver 192.0.2.53\n")
         elif line == "help ping":
             self.say(b"INFO ping [OPTION]... TARGET\nINFO   -c count  probes\nOK\n")
         else:

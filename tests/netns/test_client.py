@@ -41,7 +41,9 @@ def run(sock, *args, stdin=None, status=0):
 
 
 def sent(fake):
-    return [line for line in fake.lines[1:] if line != "done"]
+    """Behind the attach, and what is asked before it."""
+    first = [line.split()[0] for line in fake.lines].index("attach") if fake.lines else 0
+    return [line for line in fake.lines[first + 1:] if line != "done"]
 
 
 def results(data):
@@ -165,6 +167,27 @@ def test_what_is_shared_must_be_as_asked(sock):
         assert "the service has holdtime 5, not 6" in err
         _, err = run(sock, "-n", "192.0.2.54", "-i", "::1", status=78)
         assert "nameserver" in err
+
+
+def test_who_wants_names_where_nobody_is_to_be_asked_is_told_once(sock, tmp_path):
+    says = ("vantage: -O ptr: there is no name server to ask for names: 'nameserver ADDRESS' in vantage.conf "
+            "names the service's, -n a private pair's\n")
+    wanted = "trace -O ptr 192.0.2.1"
+    path = tmp_path / "cmds"
+    path.write_text("ping 192.0.2.1\n%s\n%s\n" % (wanted, wanted))
+    with Fake(sock, nameless=True) as fake:
+        for args in (["trace", "-O", "ptr", "192.0.2.1"], ["-I", wanted, wanted, "trace 192.0.2.2"],
+                     ["-c", "trace -O ptr", "-i", "192.0.2.1", "192.0.2.2"], ["-O", "cmdfile", path]):
+            _, err = run(sock, *args)
+            assert err == says
+        fake.lines.clear()
+        _, err = run(sock, "-i", "192.0.2.1")
+        assert err == "" and fake.lines[0].startswith("attach ")
+        _, err = run(sock, "-c", "trace -Z ptr", "-i", "192.0.2.1")
+        assert err == ""
+    with Fake(sock):
+        _, err = run(sock, "-I", wanted)
+        assert err == ""
 
 
 # outputs

@@ -107,6 +107,7 @@ BAD = [("pps 10\nppps 10\n", "%s:2:1: 'ppps' is no word of this file"),
        ("slice x uid vx-nobody\n", "%s:1:7: slice: no user 'vx-nobody'"),
        ("operators vx-nobody\n", "%s:1:11: operators: no group 'vx-nobody'"),
        ("slice a share 2\ntcp-slice x\n", "%s:2:11: tcp-slice: no slice 'x'"),
+       ("nameserver ns.example\n", "%s:1:12: nameserver: 'ns.example' is no IPv4 or IPv6 address"),
        ("user vx-nobody\n", "%s:1:6: no user 'vx-nobody'"),
        ("dnp /nonexistent/x\n", "%s:1:5: /nonexistent/x: No such file or directory")]
 
@@ -139,6 +140,23 @@ def test_a_good_file_is_said_to_be_good(pair):
     assert done.returncode == 0
     assert "pps 600 is more than max-pps: 500 is what holds" in done.stderr
     assert check(pair, "/nonexistent/conf").returncode == 78
+
+
+def test_the_name_server_is_a_word_of_the_file(pair):
+    done = pair.cli(["trace", "-O", "ptr", "-m", "1", "192.0.2.34"])
+    assert done.returncode == 0 and "there is no name server" in done.stderr
+    write(pair, CONF + "nameserver 203.0.113.2\n")
+    assert reload(pair).returncode == 0
+    assert talk(pair, ["get nameserver"], ALICE) == ["OK nameserver 203.0.113.2"]
+    done = pair.cli(["trace", "-O", "ptr", "-m", "1", "192.0.2.34"])
+    assert (done.returncode, done.stderr) == (0, "")
+    # Another that was set meanwhile is forgotten, as with the other words.
+    assert talk(pair, ["set nameserver 203.0.113.3"], 0) == ["OK"]
+    assert reload(pair).returncode == 0
+    assert talk(pair, ["get nameserver"], ALICE) == ["OK nameserver 203.0.113.2"]
+    write(pair, CONF)
+    assert reload(pair).returncode == 0
+    assert talk(pair, ["get nameserver"], ALICE) == ["OK null nameserver"]
 
 
 RESTART = "vantage: %s: changed; takes effect after: systemctl restart vantage-privd\n"
