@@ -28,17 +28,31 @@ addr_of(const struct addrinfo *ai)
 	return addr_make(ip6 ? ADDR_IP6 : ADDR_IP4, (const uint8_t *)ai->ai_addr + at);
 }
 
+static int
+check_family(const struct opts *o, const char *text, uint8_t family, struct errbuf *err)
+{
+	char kind = o->ip4 ? '4' : '6';
+
+	if ((!o->ip4 || family == ADDR_IP4) && (!o->ip6 || family == ADDR_IP6))
+		return 0;
+	return errbuf_set(
+	    err, STATUS_USAGE, "'%.64s' is no IPv%c address, which -%c wants", text, kind, kind);
+}
+
 int
 name_resolve(struct opts *o, struct errbuf *reterr)
 {
-	const struct addrinfo want = { .ai_socktype = SOCK_DGRAM };
+	const struct addrinfo want = { .ai_socktype = SOCK_DGRAM,
+		.ai_family = o->ip4   ? AF_INET
+			     : o->ip6 ? AF_INET6
+				      : AF_UNSPEC };
 	const char **last = &o->operands[o->operand_count - 1];
 	struct addrinfo *found = NULL;
 	struct addr a;
 	int rc;
 
 	if (addr_parse(*last, &a) == 0)
-		return 0;
+		return check_family(o, *last, a.family, reterr);
 	rc = getaddrinfo(*last, NULL, &want, &found);
 	if (rc != 0)
 		return errbuf_set(reterr, rc == EAI_AGAIN ? STATUS_LIMIT : STATUS_USAGE,

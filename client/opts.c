@@ -164,6 +164,8 @@ const struct opt_spec opt_specs[] = {
 	    AT(method_file), 0, 0, NULL },
 	{ 'H', NULL, "SECONDS", "hold time of reply signatures, 0 - 60", OPT_CALL, 0, 0, 0, call_hold, false, false, true },
 	{ 'n', NULL, "ADDRESS", "name server for PTR look-ups", OPT_CALL, 0, 0, 0, call_nameserver, false, false, true },
+	{ '4', "ipv4", NULL, "ping, trace: a name's IPv4 address", OPT_FLAG, AT(ip4), 0, 0, NULL },
+	{ '6', "ipv6", NULL, "ping, trace: a name's IPv6 address", OPT_FLAG, AT(ip6), 0, 0, NULL },
 	{ 0, "socket", "PATH",
 	    "control socket (default: $VANTAGE_SOCKET, else "
 	    "/run/vantage/control.sock)",
@@ -318,8 +320,14 @@ find_verb(const char *word)
 	return MODE_NONE;
 }
 
-/* Behind a verb, words that begin with two dashes are still ours (no
- * measurement has such options); behind our own words, all options are. */
+/* No measurement has such options. */
+static bool
+is_ours(const char *arg)
+{
+	return strcmp(arg, "-4") == 0 || strcmp(arg, "-6") == 0 || (strncmp(arg, "--", 2) == 0 && arg[2] != '\0');
+}
+
+/* Behind a verb, some options are still ours; behind our own words, all are. */
 static int
 parse_verb(struct opts *o, struct cursor *c, struct errbuf *err)
 {
@@ -332,12 +340,10 @@ parse_verb(struct opts *o, struct cursor *c, struct errbuf *err)
 	while (rc == 0 && c->at < c->argc) {
 		const char *arg = c->argv[c->at];
 
-		if (strncmp(arg, "--", 2) == 0 && arg[2] != '\0')
-			rc = parse_long(o, c, err);
-		else if (o->mode != MODE_VERB && arg[0] == '-' && arg[1] != '\0')
-			rc = parse_short(o, c, err);
-		else
+		if (arg[0] != '-' || arg[1] == '\0' || (o->mode == MODE_VERB && !is_ours(arg)))
 			o->operands[o->operand_count++] = c->argv[c->at++];
+		else
+			rc = arg[1] == '-' ? parse_long(o, c, err) : parse_short(o, c, err);
 	}
 	return rc;
 }

@@ -81,6 +81,8 @@ struct opts {
 	bool private_pair;
 	bool spoof;
 	bool local;
+	bool ip4; /* of a name, this kind of address */
+	bool ip6;
 	bool tsps;
 	bool cmdfile;
 	bool debug_append;

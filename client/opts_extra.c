@@ -259,6 +259,10 @@ check_combination(const struct opts *o, struct errbuf *err)
 		return errbuf_set(err, -EINVAL, "-O debugfileappend needs -d");
 	if (o->private_pair && o->socket != NULL)
 		return errbuf_set(err, -EINVAL, "--private and --socket exclude each other");
+	if (o->ip4 && o->ip6)
+		return errbuf_set(err, -EINVAL, "-4 and -6 exclude each other");
+	if ((o->ip4 || o->ip6) && o->mode != MODE_VERB)
+		return errbuf_set(err, -EINVAL, "-%c is for a name behind ping or trace", o->ip4 ? '4' : '6');
 	return 0;
 }
 

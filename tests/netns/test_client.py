@@ -15,10 +15,10 @@ import time
 
 import pytest
 
-from fake_service import GOLDEN, Fake, block, golden, records
+from fake_service import Fake, block, golden, records
+from pair import program
 
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-VANTAGE = os.path.join(os.environ.get("VANTAGE_BUILD", os.path.join(TOP, "build")), "client", "vantage")
+VANTAGE = program("vantage")
 
 
 @pytest.fixture
@@ -470,83 +470,6 @@ def test_a_part_of_a_record_is_cut_off_behind_a_killed_client(sock, tmp_path):
     assert out.read_bytes() == whole
 
 
-# dump
-
-@pytest.mark.parametrize("name", sorted(n for n in os.listdir(GOLDEN) if n.endswith(".warts")))
-def test_dump_reads_every_golden_file(name):
-    p = subprocess.run([VANTAGE, "dump", os.path.join(GOLDEN, name)], capture_output=True, timeout=20)
-    assert p.returncode == 0, p.stderr
-    types = [json.loads(line)["type"] for line in p.stdout.splitlines()]
-    kinds = [kind for kind, _ in golden(name)]
-    known = {2: "cycle-start", 4: "cycle-stop", 6: "trace", 7: "ping"}
-    assert types == [known[k] for k in kinds if k in known]
-
-
-def test_dump_of_standard_input_and_of_compressed_files(tmp_path):
-    path = os.path.join(GOLDEN, "ping-icmp.warts")
-    with open(path, "rb") as f:
-        data = f.read()
-    want = subprocess.run([VANTAGE, "dump", path], capture_output=True).stdout
-    for args in ([], ["-"]):
-        p = subprocess.run([VANTAGE, "dump", *args], input=data, capture_output=True, timeout=20)
-        assert p.returncode == 0 and p.stdout == want
-    for suffix, pack in (("gz", gzip.compress), ("bz2", bz2.compress), ("xz", lzma.compress)):
-        packed = tmp_path / f"x.{suffix}"
-        packed.write_bytes(pack(data))
-        p = subprocess.run([VANTAGE, "dump", packed], capture_output=True, timeout=20)
-        assert p.returncode == 0 and p.stdout == want
-
-
-def test_dump_says_what_cannot_be_read(tmp_path):
-    with open(os.path.join(GOLDEN, "ping-icmp.warts"), "rb") as f:
-        packed = gzip.compress(f.read())
-    cut = tmp_path / "cut.gz"
-    cut.write_bytes(packed[:-20])
-    p = subprocess.run([VANTAGE, "dump", cut], capture_output=True, text=True, timeout=20)
-    assert p.returncode == 65 and "cycle-start" in p.stdout
-    assert p.stderr.endswith(": the compressed data is damaged, or ends too early\n")
-    p = subprocess.run([VANTAGE, "dump", tmp_path], capture_output=True, text=True, timeout=20)
-    assert p.returncode == 65
-    assert p.stderr.endswith(": offset 0: cannot read a record's header: Is a directory\n")
-
-
-def test_dump_as_text():
-    path = os.path.join(GOLDEN, "ping-icmp.warts")
-    p = subprocess.run([VANTAGE, "dump", "--text", path], capture_output=True, timeout=20)
-    assert p.returncode == 0 and b"packets transmitted" in p.stdout
-
-
-def test_dump_of_a_cut_file_prints_what_is_whole(tmp_path):
-    whole = golden("ping-icmp.warts")
-    cut = tmp_path / "cut.warts"
-    for drop in (1, len(whole[-1][1]) - 1, len(whole[-1][1]) + 5):
-        data = b"".join(d for _, d in whole)[:-drop]
-        cut.write_bytes(data)
-        p = subprocess.run([VANTAGE, "dump", cut], capture_output=True, timeout=20)
-        offset = len(b"".join(d for _, d in whole[:-1 if drop < len(whole[-1][1]) else -2]))
-        assert p.returncode == 65
-        assert len(p.stderr.splitlines()) == 1 and str(offset).encode() in p.stderr
-        for line in p.stdout.splitlines():
-            json.loads(line)
-
-
-def test_dump_goes_on_with_the_next_file(tmp_path):
-    good = os.path.join(GOLDEN, "ping-icmp.warts")
-    bad = tmp_path / "bad"
-    bad.write_bytes(b"nonsense")
-    want = subprocess.run([VANTAGE, "dump", good], capture_output=True).stdout
-    p = subprocess.run([VANTAGE, "dump", bad, tmp_path / "none", good], capture_output=True, timeout=20)
-    assert p.returncode == 65 and p.stdout == want and len(p.stderr.splitlines()) == 2
-
-
-def test_dump_into_a_closed_pipe():
-    good = os.path.join(GOLDEN, "ping-icmp.warts")
-    p = subprocess.Popen([VANTAGE, "dump", *[good] * 200], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    p.stdout.close()
-    assert p.wait(20) == 73
-    p.stderr.close()
-
-
 # usage
 
 def test_usage_errors_send_nothing(sock):
@@ -577,15 +500,30 @@ def test_the_service_tells_the_options_of_a_measurement(sock):
 
 def test_a_host_has_its_first_address(sock, tmp_path):
     # Not every machine knows even "localhost": one without /etc/hosts does not.
-    (tmp_path / "hosts").write_text("192.0.2.7 target.example\n")
+    (tmp_path / "hosts").write_text("192.0.2.7 target.example\n2001:db8::7 target.example\n"
+                                    "192.0.2.8 ip4.example\n")
     (tmp_path / "nsswitch.conf").write_text("hosts: files\n")
-    with Fake(sock) as fake:
-        done = subprocess.run(
+
+    def vantage(*args):
+        return subprocess.run(
             ["unshare", "-m", "sh", "-c", 'mount --bind "$1" /etc && shift && exec "$@"', "sh", tmp_path,
-             VANTAGE, "--socket", sock, "ping", "-c", "1", "target.example"],
+             VANTAGE, "--socket", sock, *args],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
-        assert done.returncode == 0, done
-        assert sent(fake) == ["ping -c 1 192.0.2.7"]
+
+    for args, command in ((["ping", "-c", "1", "ip4.example"], "ping -c 1 192.0.2.8"),
+                          (["-4", "ping", "-c", "1", "target.example"], "ping -c 1 192.0.2.7"),
+                          (["trace", "-6", "-q", "2", "target.example"], "trace -q 2 2001:db8::7"),
+                          (["trace", "target.example", "--ipv6"], "trace 2001:db8::7"),
+                          (["ping", "-4", "192.0.2.9"], "ping 192.0.2.9")):
+        with Fake(sock) as fake:
+            done = vantage(*args)
+            assert done.returncode == 0, done
+            assert sent(fake) == [command]
+    for args, says in ((["ping", "-6", "ip4.example"], "give an address"),
+                       (["-4", "ping", "2001:db8::7"], "'2001:db8::7' is no IPv4 address, which -4 wants"),
+                       (["trace", "-6", "192.0.2.7"], "'192.0.2.7' is no IPv6 address, which -6 wants")):
+        done = vantage(*args)
+        assert done.returncode == 64 and len(done.stderr.splitlines()) == 1 and says in done.stderr, done
 
 
 def test_a_word_that_is_no_address_is_told_before_the_service_is_asked(sock):
