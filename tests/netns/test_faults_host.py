@@ -3,6 +3,7 @@ routes away, drops its packets, gives it few descriptors."""
 import contextlib
 import json
 import os
+import re
 import select
 import signal
 import subprocess
@@ -93,7 +94,8 @@ def test_what_the_network_takes_is_named_and_what_it_gives_back_is_used(fresh_pa
             assert "0 packets received" in done.stdout and "Network is unreachable" in done.stderr, done
         finally:
             net.ip_batch(BACK, lab.name("t"))
-    assert records[0]["errmsg"] == "probe not sent: Network is unreachable"
+    # Without its address: whether the route goes first or the policy sees it.
+    assert re.match("probe not sent: (Network is unreachable|forbidden by the host.s policy)", records[0]["errmsg"])
     assert 5 <= records[0]["statistics"]["replies"] < PROBES
     for dst in (net.DST[4], net.DST[6]):
         assert fresh_pair.one("ping -c 1 -o 1 " + dst)["statistics"]["replies"] == 1
