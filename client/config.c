@@ -28,44 +28,39 @@ path_of(const struct opts *o)
 	return o->operand_count > 0 ? o->operands[0] : VANTAGE_CONF_FILE;
 }
 
-/* As a start would read it; the usual one may be missing. NULL: it has been
- * said what is wrong. */
-static struct conf *
-read_conf(const struct opts *o, struct ui *ui, int *ret_status)
+/* As a start would read it, where the usual one may be missing; then act has it. */
+static int
+with_conf(const struct opts *o, int (*act)(const struct opts *, const struct conf *, struct ui *))
 {
 	struct conf *conf = malloc(sizeof(*conf));
 	struct errbuf err = { "" };
+	struct ui ui;
 	int rc = conf == NULL ? errbuf_set(&err, -ENOMEM, "out of memory")
 			      : conf_check(conf, path_of(o), o->operand_count == 0, &err);
 
-	if (rc == 0)
-		return conf;
-	ui_say(ui, "%s", err.text);
+	ui_init(&ui, true);
+	if (rc != 0)
+		ui_say(&ui, "%s", err.text);
+	rc = rc == 0 ? act(o, conf, &ui) : rc == -ENOMEM ? STATUS_INTERNAL : STATUS_CONFIG;
 	free(conf);
-	*ret_status = rc == -ENOMEM ? STATUS_INTERNAL : STATUS_CONFIG;
-	return NULL;
+	return rc;
+}
+
+static int
+check(const struct opts *o, const struct conf *conf, struct ui *ui)
+{
+	if (conf->pps > conf->max_pps)
+		ui_say(ui, "%s: pps %u is more than max-pps: %u is what holds", path_of(o), conf->pps,
+		    conf->max_pps);
+	(void)printf(
+	    "%s: %s\n", path_of(o), access(path_of(o), F_OK) == 0 ? "ok" : "not there: the defaults hold");
+	return fflush(stdout) == 0 ? STATUS_OK : STATUS_CREATE;
 }
 
 int
 check_config_main(const struct opts *o)
 {
-	int status = STATUS_OK;
-	struct conf *conf;
-	struct ui ui;
-
-	ui_init(&ui, true);
-	conf = read_conf(o, &ui, &status);
-	if (conf == NULL)
-		return status;
-	if (conf->pps > conf->max_pps)
-		ui_say(&ui, "%s: pps %u is more than max-pps: %u is what holds", path_of(o), conf->pps,
-		    conf->max_pps);
-	if (access(path_of(o), F_OK) != 0)
-		(void)printf("%s: not there: the defaults hold\n", path_of(o));
-	else
-		(void)printf("%s: ok\n", path_of(o));
-	free(conf);
-	return fflush(stdout) == 0 ? STATUS_OK : STATUS_CREATE;
+	return with_conf(o, check);
 }
 
 /* ---- reload ---- */
@@ -129,28 +124,26 @@ send_conf(const struct opts *o, const struct conf *conf, struct ui *ui, struct e
 	return rc;
 }
 
-int
-reload_main(const struct opts *o)
+static int
+reload(const struct opts *o, const struct conf *conf, struct ui *ui)
 {
 	struct errbuf err = { "" };
-	int status = STATUS_OK;
-	struct conf *conf;
-	struct ui ui;
+	int status = send_conf(o, conf, ui, &err);
 
-	ui_init(&ui, true);
-	conf = read_conf(o, &ui, &status);
-	if (conf == NULL)
-		return status;
-	status = send_conf(o, conf, &ui, &err);
 	if (status != 0)
-		ui_say(&ui, "%s%s", err.text,
+		ui_say(ui, "%s%s", err.text,
 		    status == STATUS_AWAY ? "" : "; the service keeps its configuration");
 	/* Their contents are in the kernel: nobody can tell whether they are
 	 * still the same. */
 	else if (conf->dnp.count > 0)
-		ui_say(&ui,
+		ui_say(ui,
 		    "dnp: these files are read when vantage-privd starts: what has changed in them takes "
 		    "effect after: systemctl restart vantage-privd");
-	free(conf);
 	return status;
+}
+
+int
+reload_main(const struct opts *o)
+{
+	return with_conf(o, reload);
 }
