@@ -5,23 +5,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 
 #define FLUSH_AFTER (10 * NSEC_PER_MSEC)
 #define FLUSH_PACKED_AFTER (2 * NSEC_PER_SEC)
 #define HALT_WAIT (3 * NSEC_PER_SEC) /* after ^C, for partial results */
-
-static nsec_t
-now_mono(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
-}
 
 static void
 run_goto(struct run *r, enum run_state to)
@@ -38,7 +29,7 @@ run_flush(struct run *r)
 {
 	int rc = output_flush(&r->output);
 
-	r->flushed = now_mono();
+	r->flushed = clock_mono();
 	if (rc == 0 || rc == -EINTR || r->write_failed || r->aborted)
 		return;
 	r->write_failed = true;
@@ -59,7 +50,7 @@ keep(struct run *r, const struct session_pending *p, const char *reason)
 		return true;
 	if (r->crowd.max == 0)
 		ui_say(&r->ui, "%s: the others wait", reason);
-	if (!crowd_put(&r->crowd, p->line_no, s->out.p + s->acked, p->len, r->running.count, now_mono()))
+	if (!crowd_put(&r->crowd, p->line_no, s->out.p + s->acked, p->len, r->running.count, clock_mono()))
 		return false;
 	if (r->state == RUN_WAIT)
 		run_goto(r, RUN_FEED);
@@ -118,7 +109,7 @@ static void
 feed(struct run *r)
 {
 	struct session *s = &r->session;
-	nsec_t now = now_mono();
+	nsec_t now = clock_mono();
 
 	r->input_waits = false;
 	while (crowd_open(&r->crowd, r->running.count + s->pending_count, now) &&
@@ -195,7 +186,7 @@ static void
 begin_halt(struct run *r)
 {
 	(void)session_drop_unsent(&r->session);
-	r->halted = now_mono();
+	r->halted = clock_mono();
 	r->results.halting = true;
 	ui_clear(&r->ui);
 	run_goto(r, RUN_HALT);
@@ -247,7 +238,7 @@ receive(struct run *r)
 		return;
 	}
 	if (!r->session.eof) {
-		gather_received(&r->gather, r->session.fresh, r->running.count, now_mono());
+		gather_received(&r->gather, r->session.fresh, r->running.count, clock_mono());
 		return;
 	}
 	if (r->done_ok && r->results.ended && r->running.count == 0)
@@ -317,7 +308,7 @@ wait_ms(const struct run *r, nsec_t now)
 static void
 by_the_clock(struct run *r)
 {
-	nsec_t now = now_mono();
+	nsec_t now = clock_mono();
 
 	if (now >= flush_at(r))
 		run_flush(r);
@@ -347,7 +338,7 @@ turn(struct run *r)
 		pfd[0].events |= POLLOUT;
 	if (r->state == RUN_FEED && r->input_waits)
 		pfd[2].fd = r->feed.input.fd;
-	now = now_mono();
+	now = clock_mono();
 	if (r->gather.until > now)
 		pfd[0].fd = -1;
 	if (poll(pfd, 3, wait_ms(r, now)) < 0 && errno != EINTR) {
@@ -367,7 +358,7 @@ turn(struct run *r)
 void
 run_loop(struct run *r)
 {
-	r->started = r->drawn = r->flushed = now_mono();
+	r->started = r->drawn = r->flushed = clock_mono();
 	while (r->state != RUN_OVER)
 		turn(r);
 }

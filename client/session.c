@@ -1,11 +1,11 @@
 #include "client/session.h"
+#include "common/clock.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #define IN_BYTES (256 * 1024)
@@ -263,15 +263,6 @@ session_receive(struct session *s, struct errbuf *reterr)
 	return rc;
 }
 
-static nsec_t
-now_mono(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
-}
-
 /* One line of an answer, before there are any blocks. 1: got it. */
 static int
 wait_line(struct session *s, nsec_t deadline, char **ret, struct errbuf *err)
@@ -279,7 +270,7 @@ wait_line(struct session *s, nsec_t deadline, char **ret, struct errbuf *err)
 	for (;;) {
 		struct lines lines = { s->in + s->in_pos, s->in + s->in_len };
 		struct pollfd pfd[2] = { { s->fd, POLLIN, 0 }, { s->wake_fd, POLLIN, 0 } };
-		nsec_t left = deadline - now_mono();
+		nsec_t left = deadline - clock_mono();
 		size_t len;
 		ssize_t n;
 		int rc = lines_next(&lines, ret, &len);
@@ -306,7 +297,7 @@ wait_line(struct session *s, nsec_t deadline, char **ret, struct errbuf *err)
 int
 session_ask(struct session *s, const char *line, nsec_t timeout, char *ret, size_t cap, struct errbuf *reterr)
 {
-	nsec_t deadline = now_mono() + timeout;
+	nsec_t deadline = clock_mono() + timeout;
 	struct reply_line reply;
 	char *answer = NULL;
 	int rc;

@@ -12,8 +12,9 @@
 #include "client/ui.h"
 #include "client/view.h"
 #include "client/watch.h"
+#include "common/clock.h"
 
-#define INTERVAL_MS 1000
+#define INTERVAL NSEC_PER_SEC
 #define FILTER_MAX 32
 
 enum top_mode { TOP_WATCH, TOP_FILTER, TOP_SURE };
@@ -239,29 +240,25 @@ print_lines(struct top *t)
 }
 
 static int
-ms_until(const struct timespec *next)
+ms_until(nsec_t next)
 {
-	struct timespec now;
-	int64_t ms;
+	nsec_t left = next - clock_mono();
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	ms = (int64_t)(next->tv_sec - now.tv_sec) * 1000 + (next->tv_nsec - now.tv_nsec) / 1000000;
-	return ms < 0 ? 0 : (int)ms + 1;
+	return left < 0 ? 0 : (int)(left / NSEC_PER_MSEC) + 1;
 }
 
 static void
-turn(struct top *t, struct timespec *next)
+turn(struct top *t, nsec_t *next)
 {
 	struct pollfd pfd[2] = { { t->sigfd, POLLIN, 0 }, { t->screen.on ? STDIN_FILENO : -1, POLLIN, 0 } };
-	int n = poll(pfd, 2, ms_until(next));
+	int n = poll(pfd, 2, ms_until(*next));
 
 	if (pfd[0].revents != 0)
 		on_signal(t);
 	if (!t->over && pfd[1].revents != 0)
 		on_keys(t);
 	if (n == 0 && !t->over) {
-		(void)clock_gettime(CLOCK_MONOTONIC, next);
-		next->tv_sec += INTERVAL_MS / 1000;
+		*next = clock_mono() + INTERVAL;
 		refresh(t);
 		if (!t->over && !t->screen.on)
 			print_lines(t);
@@ -274,7 +271,7 @@ int
 top_main(const struct opts *o)
 {
 	struct top t = { .view.mark = true, .view.filter = t.filter };
-	struct timespec next = { 0 };
+	nsec_t next = 0;
 	struct errbuf err = { "" };
 	struct ui ui;
 	int rc;

@@ -22,6 +22,7 @@ LIBRARIES = {
 }
 SOCKETS = r"sys/(socket|un|uio)\.h|netdb\.h|poll\.h|sys/(epoll|select)\.h"
 CLOCKS = r"time\.h|sys/(time|timerfd|timex)\.h"
+NEITHER = f"{SOCKETS}|{CLOCKS}"
 
 # room: our headers it may name (prefixes), libraries, system headers it may not
 RULES = {
@@ -42,7 +43,7 @@ RULES = {
     "workerd/ctl": (["workerd/ctl/", "workerd/meas/meas.h", "workerd/slice/slice.h", "workerd/out/",
                      "workerd/probe/engine.h", "workerd/probe/task.h", "proto/", "common/"], ["uv"], None),
     "workerd/meas": (["workerd/meas/meas.h", "workerd/probe/engine.h", "workerd/probe/task.h",
-                      "proto/record/", "workerd/ctl/args.h", "common/"], [], f"{SOCKETS}|{CLOCKS}"),
+                      "proto/record/", "workerd/ctl/args.h", "common/"], [], NEITHER),
     "client": (["client/", "proto/", "common/", "vantage-paths.h"], ["compress"], None),
 }
 NOT_IN_PRIVD = ("common/packet/",)
@@ -60,11 +61,13 @@ def rule_of(path):
 
 
 def check_ours(path, name):
-    folder, ours, _, _ = rule_of(path)
+    folder, ours, _, banned = rule_of(path)
     if not any(name == o or (o.endswith("/") and name.startswith(o)) for o in ours):
         yield f"{path}: {folder} may not include {name}"
     if folder == "privd" and name.startswith(NOT_IN_PRIVD):
         yield f"{path}: privd parses no packets, yet includes {name}"
+    if banned == NEITHER and name == "common/clock.h":
+        yield f"{path}: {folder} is told the time, yet includes {name}"
     if name != "vantage-paths.h" and not (sources.root() / name).is_file():
         yield f"{path}: no {name} at the root: name our headers from there"
 

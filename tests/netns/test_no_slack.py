@@ -16,7 +16,7 @@ import pair as pair_module
 from boundary import FAR4, Net, activated_privd, run
 from test_boundary_life import HELLO, Peer
 from test_service import status
-from test_sources import Control, Service, wait_for
+from test_sources import Service, wait_for
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: sudo ./start test")
 

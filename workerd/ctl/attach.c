@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/strnum.h"
 #include "proto/line.h"
@@ -22,26 +22,6 @@ static struct attach *
 attach_of(struct source *src)
 {
 	return (struct attach *)((char *)src - offsetof(struct attach, source));
-}
-
-/* For the hourly limit, where there is one: most have none. */
-static nsec_t
-slice_now(const struct slice *slice)
-{
-	struct timespec ts = { 0 };
-
-	if (slice->conf->hourly != 0)
-		(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (nsec_t)ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
-}
-
-static uint32_t
-wall_seconds(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint32_t)ts.tv_sec;
 }
 
 /* ---- the queue ---- */
@@ -131,7 +111,7 @@ settle(struct attach *a)
 
 	if (!a->ending || a->ids.count > 0 || a->dropping || s->closing || s->cut)
 		return;
-	a->cycle.stop = wall_seconds();
+	a->cycle.stop = clock_wall_seconds();
 	if (sink_end(&a->sink, &a->cycle) != 0)
 		session_cut(s, "out of memory");
 	s->closing = true;
@@ -245,7 +225,8 @@ begin(const struct session *s, const char *method, struct errbuf *reterr)
 	if (s->peer->tasks >= max)
 		return errbuf_set(reterr, -EDQUOT,
 		    "this user: %u measurements" LINE_LIMIT_RUNNING, max);
-	return slice_begin(s->slice, method, slice_now(s->slice), reterr);
+	/* Most slices have no hourly limit, and need no clock. */
+	return slice_begin(s->slice, method, s->slice->conf->hourly == 0 ? 0 : clock_mono(), reterr);
 }
 
 static void
@@ -445,7 +426,7 @@ attach_new(struct session *s, const struct attach_options *o)
 		.id = o->list_id, .name = a->name, .descr = a->descr, .monitor = a->monitor
 	};
 	a->cycle = (struct cycle_record){
-		.list = &a->list, .id = o->cycle_id, .start = wall_seconds(), .hostname = s->env->cfg.hostname
+		.list = &a->list, .id = o->cycle_id, .start = clock_wall_seconds(), .hostname = s->env->cfg.hostname
 	};
 	a->sink = (struct sink){
 		.out = &s->out,

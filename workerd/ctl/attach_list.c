@@ -1,7 +1,7 @@
 #include <string.h>
-#include <time.h>
 
 #include "workerd/ctl/attach_priv.h"
+#include "common/clock.h"
 #include "workerd/ctl/session.h"
 
 /* Attached sessions as sources among others (control.md section 3). */
@@ -88,13 +88,11 @@ bool
 attach_turn(struct attach *a)
 {
 	struct session *s = a->session;
-	struct timespec ts;
 
 	if (!attach_at_mark(a) || a->ids.count > a->queued || a->ending || a->dropping || s->cut)
 		return false;
 	a->marked = false;
-	(void)clock_gettime(CLOCK_REALTIME, &ts);
-	a->cycle.stop = (uint32_t)ts.tv_sec;
+	a->cycle.stop = clock_wall_seconds();
 	if (sink_end(&a->sink, &a->cycle) != 0)
 		session_cut(s, "out of memory");
 	a->cycle.id++;

@@ -1,7 +1,7 @@
 #include <inttypes.h>
-#include <time.h>
 
 #include "common/limits.h"
+#include "common/clock.h"
 #include "workerd/ctl/cmd.h"
 #include "workerd/ctl/roster.h"
 #include "workerd/ctl/session.h"
@@ -12,15 +12,6 @@
  * "OK status {...}": one line of JSON. Operators see all of it; others their
  * slice, their own sources, and nothing of what the rest of the worker does.
  */
-
-static nsec_t
-mono_now(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (nsec_t)ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
-}
 
 /* Names come from clients: printable, by the protocol's rule, and no longer
  * than is of use. */
@@ -158,7 +149,7 @@ void
 cmd_status(struct session *s, char *rest)
 {
 	const struct engine_config *cfg = engine_config_get(s->env->engine);
-	nsec_t now = mono_now();
+	nsec_t now = clock_mono();
 
 	(void)rest;
 	buf_text(&s->out, "OK status {\"type\":\"status\",\"version\":");

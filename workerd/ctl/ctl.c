@@ -4,8 +4,8 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "common/clock.h"
 #include "workerd/ctl/ctl_priv.h"
 
 static void
@@ -67,10 +67,8 @@ static void
 on_tick(uv_timer_t *h)
 {
 	struct ctl *ctl = h->data;
-	struct timespec ts;
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	sources_tick(&ctl->env, (nsec_t)ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec);
+	sources_tick(&ctl->env, clock_mono());
 	shutdown_step(ctl);
 }
 

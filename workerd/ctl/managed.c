@@ -4,8 +4,8 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "workerd/ctl/session.h"
 #include "workerd/slice/slice.h"
@@ -27,21 +27,6 @@ static struct managed *
 managed_of(struct source *src)
 {
 	return (struct managed *)((char *)src - offsetof(struct managed, source));
-}
-
-static nsec_t
-clock_ns(clockid_t clock)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(clock, &ts);
-	return (nsec_t)ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
-}
-
-static uint32_t
-wall_seconds(void)
-{
-	return (uint32_t)(clock_ns(CLOCK_REALTIME) / NSEC_PER_SEC);
 }
 
 static void
@@ -90,7 +75,7 @@ list_rewind(struct managed *m)
 static void
 cycle_begin(struct managed *m)
 {
-	m->cycle.start = wall_seconds();
+	m->cycle.start = clock_wall_seconds();
 	m->cycle.stop = 0;
 	m->in_cycle = true;
 	m->read_all = false;
@@ -117,7 +102,7 @@ cycle_end(struct managed *m)
 {
 	bool more = m->cycles != 1;
 
-	m->cycle.stop = wall_seconds();
+	m->cycle.stop = clock_wall_seconds();
 	m->in_cycle = false;
 	place_reset(&m->place);
 	written(m, "the end of a cycle", outfile_cycle_stop(&m->env->files, m->out, &m->cycle));
@@ -133,7 +118,7 @@ cycle_end(struct managed *m)
 	if (m->cycles > 0)
 		m->cycles--;
 	m->cycle.id++;
-	m->next_cycle = clock_ns(CLOCK_MONOTONIC) + (m->taken == 0 ? EMPTY_GAP_NS : CYCLE_GAP_NS);
+	m->next_cycle = clock_mono() + (m->taken == 0 ? EMPTY_GAP_NS : CYCLE_GAP_NS);
 	sources_want(m->env, 10);
 }
 

@@ -1,9 +1,10 @@
 #include "workerd/ctl/observe.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <time.h>
 
+#include "common/clock.h"
 #include "workerd/ctl/session.h"
 
 /* Two names, a description and a path, each SOURCE_TEXT_MAX. */
@@ -34,15 +35,14 @@ observe_may(const struct session *s, uid_t owner)
 static void
 tell(struct session_env *env, uid_t owner, const char *text)
 {
+	uint32_t now = clock_wall_seconds();
 	struct session *next;
-	struct timespec ts;
 
-	(void)clock_gettime(CLOCK_REALTIME, &ts);
 	for (struct session *s = env->sources.observers; s != NULL; s = next) {
 		next = s->observe_next;
 		if (s->cut || s->closing || !observe_may(s, owner))
 			continue;
-		buf_printf(&s->out, "EVENT %lld source %s\n", (long long)ts.tv_sec, text);
+		buf_printf(&s->out, "EVENT %" PRIu32 " source %s\n", now, text);
 		if (session_unsent(s) > CTL_OUT_MARK || s->out.failed)
 			session_cut(s, "does not read its events");
 		s->attend(s);

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "proto/line.h"
 #include "workerd/ctl/attach.h"
@@ -24,15 +24,6 @@ count_types(const struct meas_type *const *types)
 	while (types[n] != NULL)
 		n++;
 	return n;
-}
-
-static nsec_t
-mono_now(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (nsec_t)ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
 }
 
 /* Those of the operators use the engine's own, which is there already, as do
@@ -64,7 +55,7 @@ make_slices(struct session_env *env)
 {
 	struct errbuf err;
 
-	env->started = mono_now();
+	env->started = clock_mono();
 	env->slices = env->cfg.slices;
 	if (env->slices == NULL && slices_new(NULL, env->cfg.uid, &env->slices, &err) != 0)
 		return -ENOMEM;
@@ -224,7 +215,7 @@ static void
 say_cut(struct session *s, const char *why)
 {
 	struct session_env *env = s->env;
-	nsec_t now = mono_now();
+	nsec_t now = clock_mono();
 
 	if (now - env->cuts_since >= NSEC_PER_SEC) {
 		if (env->cuts > CUTS_SAID)
@@ -286,7 +277,7 @@ turn_is_over(const struct session *s, uint32_t lines)
 
 	if (lines == 0 || s->env->turn_end == 0 || lines % untimed != 0)
 		return lines >= CTL_READ_LINES;
-	return lines >= CTL_READ_LINES || mono_now() >= s->env->turn_end;
+	return lines >= CTL_READ_LINES || clock_mono() >= s->env->turn_end;
 }
 
 size_t
