@@ -230,6 +230,22 @@ a_flood_of_duplicates_takes_no_other_probes_place(void **state)
 	(void)state;
 }
 
+/* A record has sixteen bits for its replies: here they are all first ones'. */
+static void
+the_longest_ping_has_no_room_for_duplicates(void **state)
+{
+	struct sim *net = ping_sim(NET "dst: dup=1", "-c 65535 -i 1ms -d 9 " DST);
+	const struct ping_record *r = ping_result(net);
+
+	assert_int_equal(r->sent, UINT16_MAX);
+	assert_int_equal(r->reply_count, UINT16_MAX);
+	for (uint32_t i = 0; i < UINT16_MAX; i++)
+		assert_int_equal(r->replies[i].probe, i);
+	assert_non_null(sim_json(net));
+	sim_free(net);
+	(void)state;
+}
+
 /* Loss, duplicates and overtaking at once: whatever arrives is credited to the
  * probe that it answers. The simulator's delay tells which that was. */
 static void
@@ -378,6 +394,7 @@ main(void)
 		cmocka_unit_test(overtaking_replies_are_put_in_probe_order),
 		cmocka_unit_test(a_flood_of_duplicates_fills_no_memory),
 		cmocka_unit_test(a_flood_of_duplicates_takes_no_other_probes_place),
+		cmocka_unit_test(the_longest_ping_has_no_room_for_duplicates),
 		cmocka_unit_test(thousands_of_rough_networks_give_true_records),
 		cmocka_unit_test(errors_are_matched_by_the_quoted_probe),
 		cmocka_unit_test(a_too_big_records_its_mtu),
