@@ -196,6 +196,19 @@ take_facts(struct worker *w)
 	w->opt.conf.local = w->facts.local;
 }
 
+/* A kernel without IPv6 (ipv6.disable=1) has no routes of it either, so that no
+ * probe comes to need the socket. */
+static int
+open_raw6(struct worker *w, int *ret_fd)
+{
+	int rc = privcli_open_raw(&w->priv, ADDR_IP6, ret_fd);
+
+	if (rc != -EAFNOSUPPORT)
+		return rc;
+	log_info("this kernel has no IPv6: what goes by it is refused for want of a route");
+	return 0;
+}
+
 static int
 open_sockets(struct worker *w, struct loop_fds *fds, struct errbuf *err)
 {
@@ -208,7 +221,7 @@ open_sockets(struct worker *w, struct loop_fds *fds, struct errbuf *err)
 	fds->frame_count = PRIVCLI_RING_FRAMES;
 	fds->mark = w->opt.conf.mark << 24 | 0x010000;
 	if ((rc = privcli_open_raw(&w->priv, ADDR_IP4, &fds->raw4)) != 0 ||
-	    (rc = privcli_open_raw(&w->priv, ADDR_IP6, &fds->raw6)) != 0 ||
+	    (rc = open_raw6(w, &fds->raw6)) != 0 ||
 	    (rc = privcli_open_ring(&w->priv, &fds->ring)) != 0 ||
 	    (rc = privcli_open_departures(&w->priv, &fds->departures)) != 0 ||
 	    (rc = privcli_open_route(&w->priv, &fds->route)) != 0)

@@ -113,17 +113,17 @@ def test_a_firewall_of_others_that_drops_all_is_named(fresh_pair, lab, recorder_
     assert fresh_pair.one("ping -c 1 -o 1 " + net.DST[4])["statistics"]["replies"] == 1
 
 
-class FewDescriptors:
-    """The lab, where whatever is started has few."""
+class Started:
+    """The lab, where what is started is started by words before its own."""
 
-    def __init__(self, lab, limit):
-        self.lab, self.limit = lab, limit
+    def __init__(self, lab, *words):
+        self.lab, self.words = lab, words
 
     def __getattr__(self, name):
         return getattr(self.lab, name)
 
     def popen(self, node, argv, **kw):
-        return self.lab.popen(node, ["prlimit", "--nofile=%d:%d" % (self.limit, self.limit), *argv], **kw)
+        return self.lab.popen(node, [*self.words, *argv], **kw)
 
 
 def ticks(pid):
@@ -133,7 +133,7 @@ def ticks(pid):
 
 
 def test_who_finds_no_descriptor_waits_for_one(lab):
-    with pair_module.Vantage(FewDescriptors(lab, 28), node="t") as it, contextlib.ExitStack() as stack:
+    with pair_module.Vantage(Started(lab, "prlimit", "--nofile=28:28"), node="t") as it, contextlib.ExitStack() as stack:
         socks = [stack.enter_context(connect(it.socket)) for _ in range(40)]
         for sock in socks:
             sock.sendall(b"get pps\n")
@@ -153,3 +153,25 @@ def test_who_finds_no_descriptor_waits_for_one(lab):
             waiting = [s for s in waiting if s not in first]
         assert it.log().count("cannot take a connection") < 100
         assert json.loads(it.cli(["status", "--json"], uid=0).stdout)["pps"] > 0
+
+
+@pytest.fixture
+def t_without_ipv6(lab):
+    def all_links(value):
+        lab.run("t", ["sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=%d" % value], check=True)
+
+    all_links(1)
+    yield lab
+    all_links(0)
+    net.ip_batch(BACK, lab.name("t"))
+
+
+def test_a_kernel_without_ipv6_does_the_rest(t_without_ipv6):
+    shim = os.path.join(pair_module.BUILD, "tests/netns/attack/libvantage-noipv6.so")
+    with pair_module.Vantage(Started(t_without_ipv6, "env", "LD_PRELOAD=" + shim), node="t") as it:
+        assert "this kernel has no IPv6" in it.log()
+        for command in ("ping -c 1 -o 1 -P udp-sport ", "ping -c 1 -o 1 -P tcp-syn -d 80 "):
+            assert it.one(command + net.DST[4])["statistics"]["replies"] == 1
+        done = it.cli(["ping", "-c", "1", net.DST[6]])
+        assert done.returncode == 0 and "no route" in done.stderr, done
+        assert it.stop() == 0
