@@ -4,12 +4,9 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "common/strnum.h"
-#include "proto/line.h"
 #include "workerd/ctl/attach_priv.h"
 #include "workerd/ctl/session.h"
 #include "workerd/probe/engine.h"
@@ -26,8 +23,17 @@ attach_of(struct source *src)
 
 /* ---- the queue ---- */
 
-static void
-queue_add(struct attach *a, struct task *t)
+/* A user with many connections has less for each. */
+static uint32_t
+queue_max(const struct peer *p)
+{
+	uint32_t part = CTL_QUEUE_UID_MAX / p->sessions;
+
+	return part > CTL_QUEUE_MAX ? CTL_QUEUE_MAX : part < CTL_QUEUE_MIN ? CTL_QUEUE_MIN : part;
+}
+
+void
+attach_enqueue(struct attach *a, struct task *t)
 {
 	t->next = NULL;
 	t->prev = a->tail;
@@ -37,6 +43,8 @@ queue_add(struct attach *a, struct task *t)
 		t->prev->next = t;
 	a->tail = t;
 	a->queued++;
+	a->full = a->full || a->queued >= queue_max(a->session->peer);
+	a->fresh = true;
 }
 
 static void
@@ -52,15 +60,6 @@ queue_remove(struct attach *a, struct task *t)
 		t->next->prev = t->prev;
 	t->next = t->prev = NULL;
 	a->queued--;
-}
-
-/* A user with many connections has less for each. */
-static uint32_t
-queue_max(const struct peer *p)
-{
-	uint32_t part = CTL_QUEUE_UID_MAX / p->sessions;
-
-	return part > CTL_QUEUE_MAX ? CTL_QUEUE_MAX : part < CTL_QUEUE_MIN ? CTL_QUEUE_MIN : part;
 }
 
 /* From the queue towards the engine: from now on it is the engine's to end.
@@ -214,129 +213,15 @@ static const struct source_ops attach_source_ops = {
 	.progress = on_progress,
 };
 
-/* ---- lines ---- */
+/* ---- the whole ---- */
 
-/* Within what its user and its slice may have? */
-static int
-begin(const struct session *s, const char *method, struct errbuf *reterr)
-{
-	uint32_t max = s->env->tasks_uid_max;
-
-	if (s->peer->tasks >= max)
-		return errbuf_set(reterr, -EDQUOT,
-		    "this user: %u measurements" LINE_LIMIT_RUNNING, max);
-	/* Most slices have no hourly limit, and need no clock. */
-	return slice_begin(s->slice, method, s->slice->conf->hourly == 0 ? 0 : clock_mono(), reterr);
-}
-
-static void
-accept_task(struct attach *a, struct meas *m)
-{
-	struct session *s = a->session;
-	struct task *t = &m->task;
-	struct errbuf err = { "" };
-	int rc;
-
-	if (begin(s, m->type->name, &err) != 0) {
-		session_reply(s, "ERR command not accepted: %s", err.text);
-		m->type->free(m);
-		return;
-	}
-	/* After 2^32 commands ids begin again; one that still runs is passed over. */
-	do {
-		t->id = a->next_id++;
-		rc = t->id == 0 ? -EEXIST : idtab_put(&a->ids, t->id, t);
-	} while (rc == -EEXIST);
-	if (rc != 0) {
-		a->next_id--;
-		session_reply(s, "ERR command not accepted: out of memory");
-		slice_ended(s->slice);
-		m->type->free(m);
-		return;
-	}
-	s->peer->tasks++;
-	queue_add(a, t);
-	a->full = a->full || a->queued >= queue_max(s->peer);
-	a->fresh = true;
-	buf_bytes(&s->out, "OK id-", 6);
-	buf_dec(&s->out, t->id);
-	buf_u8(&s->out, '\n');
-}
-
-static void
-line_command(struct attach *a, const char *line)
-{
-	struct session_env *env = a->session->env;
-	size_t len = strcspn(line, " ");
-	int i = line[len] == ' ' ? session_env_type(env, line, len) : -1;
-	const struct meas_type *type;
-	struct errbuf err = { "" };
-	struct meas *m = NULL;
-
-	if (i < 0) {
-		session_reply(a->session, "ERR command not accepted: could not determine command type");
-		return;
-	}
-	type = env->cfg.types[i];
-	env->envs[i].owner = a->session->slice->conf->name;
-	if (type->parse(type, &env->envs[i], line + len + 1, &m, &err) != 0) {
-		session_reply(a->session, "ERR command not accepted: %s", err.text);
-		return;
-	}
-	accept_task(a, m);
-}
-
-static void
-halt_task(struct attach *a, struct task *t)
+void
+attach_halt_task(struct attach *a, struct task *t)
 {
 	if (t->engine == NULL)
 		queue_release(a, t);
 	engine_halt(a->source.engine, t);
 }
-
-static void
-line_halt(struct attach *a, const char *arg)
-{
-	struct session *s = a->session;
-	struct task *t;
-	uint32_t id;
-	int rc;
-
-	arg += strspn(arg, " ");
-	rc = strnum_u32(arg, 1, UINT32_MAX, &id);
-	if (rc == -EINVAL) {
-		session_reply(s, "ERR usage: halt [id]");
-		return;
-	}
-	if (rc != 0) {
-		session_reply(s, "ERR halt number invalid");
-		return;
-	}
-	t = idtab_get(&a->ids, id);
-	if (t == NULL) {
-		session_reply(s, "ERR no task id-%u", id);
-		return;
-	}
-	session_reply(s, "OK halted %u", id);
-	halt_task(a, t);
-}
-
-void
-attach_line(struct attach *a, char *line, size_t len)
-{
-	if (len == 0)
-		return;
-	if (len == 4 && strcasecmp(line, "done") == 0) {
-		session_reply(a->session, "OK");
-		attach_end(a);
-	} else if (strncasecmp(line, "halt ", 5) == 0) {
-		line_halt(a, line + 5);
-	} else {
-		line_command(a, line);
-	}
-}
-
-/* ---- the whole ---- */
 
 static struct attach *
 attach_of_entry(const struct roster_entry *r)
@@ -385,7 +270,7 @@ attach_work(struct attach *a)
 		t = idtab_any(&a->ids);
 		a->to_halt = t == NULL ? 0 : a->to_halt - 1;
 		if (t != NULL)
-			halt_task(a, t);
+			attach_halt_task(a, t);
 	}
 	return a->to_halt > 0;
 }
@@ -525,6 +410,6 @@ attach_drop(struct attach *a, uint32_t max)
 
 	a->dropping = true;
 	while (max-- > 0 && (t = idtab_any(&a->ids)) != NULL)
-		halt_task(a, t);
+		attach_halt_task(a, t);
 	return a->ids.count == 0;
 }

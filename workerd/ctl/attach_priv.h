@@ -7,7 +7,7 @@
 #include "workerd/ctl/roster.h"
 #include "workerd/probe/engine.h"
 
-/* What attach.c and attach_list.c share; nobody else includes it. */
+/* What attach.c, attach_line.c and attach_list.c share; nobody else includes it. */
 
 /*
  * A task is in ids from its OK to its result. Until the engine takes it, it is
@@ -41,6 +41,11 @@ struct attach {
 	bool starved;     /* the engine was refused tasks: too much output waits */
 	bool uncopied;    /* a result was not copied, which has been said */
 };
+
+/* In the queue, last; it has its id. */
+void attach_enqueue(struct attach *, struct task *);
+/* Queued or running: its result follows. */
+void attach_halt_task(struct attach *, struct task *);
 
 /* In the list of all sources, from its beginning to its end; observers are told. */
 void attach_enlist(struct attach *);
