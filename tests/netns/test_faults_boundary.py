@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from boundary import HOSTILE, activated_privd, failing, inside, pair_of, quiet    # noqa: F401
+from boundary import FAR4, HOSTILE, activated_privd, failing, inside, pair_of, quiet, run    # noqa: F401
 from test_boundary_life import HELLO, RESERVE, Peer
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: sudo ./start test")
@@ -125,3 +125,46 @@ def test_the_owner_of_a_directory_leads_nobody_to_another_file(quiet, tmp_path, 
         time.sleep(1.5)     # past what would follow
         assert (secret.stat().st_mode & 0o777, secret.stat().st_uid) == (0o600, 0)
         it.proc.terminate()
+
+
+# --- kernels that lack something, which strace pretends ---
+
+LACKS = {
+    "bpf": (("bpf", "error=EPERM:when=1"), "needs CAP_BPF"),
+    "port map": (("bpf", "error=ENOMEM:when=1"), "port map"),
+    "nftables": (("sendto", "error=EOPNOTSUPP"), "cannot install the packet policy"),
+    "netfilter netlink": (("socket", "error=EPROTONOSUPPORT:when=1..9"), ""),
+}
+
+
+@pytest.mark.parametrize("what", LACKS)
+def test_without_what_the_policy_needs_there_is_no_start(quiet, what):
+    inject, told = LACKS[what]
+    with pair_of(quiet, before=failing(*inject)) as it:
+        assert it.wait() == 78
+        assert told in it.said()
+    assert "vantage" not in quiet.table()
+
+
+def test_without_egress_hooks_it_says_what_rests_on_what(quiet):
+    with pair_of(quiet, before=failing("sendto", "error=EOPNOTSUPP:when=2")) as it:
+        assert it.do("ask(HELLO, 1)[1][0] & 8") == 0    # what the worker is told
+        assert "no netdev egress hook on this kernel" in it.said()
+        run("ip", "-n", quiet.near, "link", "add", "vbnew", "type", "veth", "peer", "name", "vbpeer")
+        run("ip", "-n", quiet.near, "link", "del", "vbnew")
+        it.do("take('raw4', RAW, 1)")
+        assert it.do("send('raw4', ip4('192.0.2.77', %r), %r)" % (FAR4, FAR4)) == errno.EPERM
+        assert "netdev vantage" not in quiet.table()
+    assert "vantage" not in quiet.table()
+
+
+def test_a_thousand_ports_go_with_their_worker(quiet, tmp_path):
+    with activated_privd(quiet, tmp_path) as (proc, path, _):
+        for _ in range(2):
+            worker = Peer(path, "vantage")
+            assert worker.ask(HELLO, 1)[1] == 0
+            before = len(os.listdir("/proc/%d/fd" % proc.pid))
+            assert all(worker.ask(RESERVE, 2, 42000 + n) == [RESERVE, 0] for n in range(1000))
+            assert len(os.listdir("/proc/%d/fd" % proc.pid)) == before + 1000
+            worker.proc.kill()
+            worker.proc.wait()
