@@ -12,9 +12,6 @@
 #include "workerd/probe/engine.h"
 #include "workerd/slice/slice.h"
 
-/* Claims that a task may know before it starts. */
-#define CLAIMS_MAX 8
-
 static struct attach *
 attach_of(struct source *src)
 {
@@ -168,15 +165,6 @@ on_progress(struct source *src, struct task *t)
 
 /* ---- tasks for the engine ---- */
 
-static int
-preclaim(struct task *t)
-{
-	const struct meas *m = (const struct meas *)t;
-	struct claim claims[CLAIMS_MAX];
-
-	return task_preclaim(t, claims, m->type->claims(m, claims, CLAIMS_MAX));
-}
-
 static struct task *
 next_queued(struct attach *a)
 {
@@ -200,7 +188,7 @@ on_take(struct source *src)
 		return NULL;
 	}
 	while (!attach_at_mark(a) && (t = next_queued(a)) != NULL) {
-		if (preclaim(t) == 0)
+		if (session_env_preclaim((struct meas *)t) == 0)
 			return t;
 		engine_halt(src->engine, t); /* without memory; its result says it was halted */
 	}

@@ -7,30 +7,17 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "workerd/ctl/managed_priv.h"
 #include "workerd/ctl/session.h"
 #include "workerd/slice/slice.h"
-
-/* Lines looked at for one task before others come first. */
-#define TAKE_LINES 64
 
 /* From one cycle to the next, at least: a list of which nothing can be run, for
  * ever, must not keep the service busy, nor fill a disk with empty cycles. */
 #define CYCLE_GAP_NS (10 * NSEC_PER_MSEC)
 #define EMPTY_GAP_NS NSEC_PER_SEC
 
-/* Skipped lines of a cycle that are logged, each. */
-#define BAD_SAID 5
-
-#define CLAIMS_MAX 8
-
-static struct managed *
-managed_of(struct source *src)
-{
-	return (struct managed *)((char *)src - offsetof(struct managed, source));
-}
-
-static void
-wake(struct managed *m)
+void
+managed_wake(struct managed *m)
 {
 	m->starved = m->crowded = false;
 	source_wake(&m->source);
@@ -41,8 +28,8 @@ wake(struct managed *m)
 
 /* What cannot be written is in no file, and that is all that can be done; a full
  * disk must not fill the log too. */
-static void
-written(struct managed *m, const char *what, int rc)
+void
+managed_written(struct managed *m, const char *what, int rc)
 {
 	if (rc != 0 && m->lost++ == 0)
 		log_error("source '%s': %s is lost, and perhaps more of this cycle: %s", m->list.name, what,
@@ -81,10 +68,10 @@ cycle_begin(struct managed *m)
 	m->read_all = false;
 	m->taken = m->bad = m->lost = 0;
 	list_rewind(m);
-	written(m, "the start of a cycle", outfile_cycle_start(&m->env->files, m->out, &m->cycle));
+	managed_written(m, "the start of a cycle", outfile_cycle_start(&m->env->files, m->out, &m->cycle));
 	observe_event(m->env, m->uid, "cycle '%s' id %u", m->list.name, m->cycle.id);
 	sources_dirty(m->env);
-	wake(m);
+	managed_wake(m);
 }
 
 static void
@@ -105,8 +92,8 @@ cycle_end(struct managed *m)
 	m->cycle.stop = clock_wall_seconds();
 	m->in_cycle = false;
 	place_reset(&m->place);
-	written(m, "the end of a cycle", outfile_cycle_stop(&m->env->files, m->out, &m->cycle));
-	if (m->bad > BAD_SAID)
+	managed_written(m, "the end of a cycle", outfile_cycle_stop(&m->env->files, m->out, &m->cycle));
+	if (m->bad > MANAGED_BAD_SAID)
 		log_warn("source '%s': %u lines of this cycle were skipped", m->list.name, m->bad);
 	if (m->lost > 1)
 		log_error("source '%s': %u records of this cycle were lost", m->list.name, m->lost);
@@ -122,9 +109,8 @@ cycle_end(struct managed *m)
 	sources_want(m->env, 10);
 }
 
-/* Something has ended: perhaps all has. */
-static void
-settle(struct managed *m)
+void
+managed_settle(struct managed *m)
 {
 	if (m->over || m->discard || m->tasks.count > 0)
 		return;
@@ -133,146 +119,6 @@ settle(struct managed *m)
 	else if (m->deleting)
 		end(m);
 }
-
-/* ---- tasks ---- */
-
-static void
-skip(struct managed *m, uint64_t number, const char *why)
-{
-	if (m->bad++ < BAD_SAID)
-		log_warn("source '%s': line %llu is skipped: %s", m->list.name,
-		    (unsigned long long)number + 1, why);
-	place_done(&m->place, number);
-}
-
-static void
-on_finished(struct source *src, struct task *t)
-{
-	struct managed *m = managed_of(src);
-	struct meas *meas = (struct meas *)t;
-	uint64_t number = m->place.first + (uint32_t)(t->id - (uint32_t)m->place.first);
-
-	if (!m->discard) {
-		written(m, "a result",
-		    outfile_record(&m->env->files, m->out, meas->type->record, meas->type->result(meas),
-			&m->cycle));
-		place_done(&m->place, number);
-		sources_dirty(m->env);
-	}
-	idtab_del(&m->tasks, t->id);
-	meas->type->free(meas);
-	if (m->crowded)
-		wake(m);
-	settle(m);
-}
-
-/* Files get whole results alone. */
-static void
-on_progress(struct source *src, struct task *t)
-{
-	(void)src;
-	(void)t;
-}
-
-/* The task of this line, or NULL: it has been skipped. */
-static struct task *
-make_task(struct managed *m, const char *target, uint64_t number)
-{
-	char text[SOURCE_TEXT_MAX + LIST_LINE_MAX + 2];
-	size_t options = strlen(m->options), len = strlen(target);
-	struct meas_env *env = &m->env->envs[m->type_index];
-	struct claim claims[CLAIMS_MAX];
-	struct errbuf err = { "" };
-	struct meas *meas = NULL;
-
-	memcpy(text, m->options, options);
-	text[options] = ' ';
-	memcpy(text + options + 1, target, len + 1);
-	env->owner = m->entry.slice->conf->name;
-	if (m->type->parse(m->type, env, text + (options == 0), &meas, &err) != 0) {
-		skip(m, number, err.text);
-		return NULL;
-	}
-	meas->task.id = (uint32_t)number;
-	meas->task.engine = m->source.engine;
-	meas->task.source = &m->source;
-	if (idtab_put(&m->tasks, meas->task.id, meas) == 0) {
-		if (task_preclaim(&meas->task, claims, m->type->claims(meas, claims, CLAIMS_MAX)) == 0)
-			return &meas->task;
-		idtab_del(&m->tasks, meas->task.id);
-	}
-	m->type->free(meas);
-	skip(m, number, "out of memory");
-	return NULL;
-}
-
-/* One line. True: no more of them now. */
-static bool
-take_line(struct managed *m, struct task **ret)
-{
-	const char *target = "";
-	uint32_t bytes;
-	uint64_t number;
-	int rc = listfile_next(&m->lines, &target, &bytes);
-
-	if (rc == -EAGAIN) {
-		m->starved = true;
-		return true;
-	}
-	if (rc != 1 && rc != -EINVAL) {
-		if (rc != 0)
-			log_error("source '%s': the list ends here: %s", m->list.name, strerror(-rc));
-		m->read_all = true;
-		return true;
-	}
-	number = place_take(&m->place, bytes);
-	if (rc == -EINVAL)
-		skip(m, number, "no text, or too long");
-	else if (*target == '\0' || place_was_done(&m->place, number))
-		place_done(&m->place, number);
-	else
-		*ret = make_task(m, target, number);
-	return *ret != NULL;
-}
-
-/* No file takes more now, or the default output is behind with its copies. */
-static bool
-held_up(const struct managed *m)
-{
-	const struct outfiles *files = &m->env->files;
-	const struct outfile *copy = files->copy ? files->given : NULL;
-
-	return outfile_full(m->out) || (copy != NULL && outfile_ready(copy) && outfile_full(copy));
-}
-
-static struct task *
-on_take(struct source *src)
-{
-	struct managed *m = managed_of(src);
-	struct task *t = NULL;
-
-	if (!m->in_cycle || m->read_all || m->deleting || m->discard || m->priority == 0 ||
-	    m->env->sources.flushing)
-		return NULL;
-	m->starved = held_up(m);
-	for (int i = 0; i < TAKE_LINES && !m->starved; i++) {
-		m->crowded = place_reserve(&m->place) != 0;
-		if (m->crowded || take_line(m, &t))
-			break;
-		m->starved = i == TAKE_LINES - 1;
-	}
-	/* A file that is looked through wants ticks of its own; a lost one none. */
-	if (m->starved && outfile_ready(m->out))
-		sources_want(m->env, held_up(m) ? 100 : 0);
-	if (t != NULL)
-		m->taken++;
-	settle(m);
-	return t;
-}
-
-static const struct source_ops managed_ops = {
-	.take = on_take, .finished = on_finished, .progress = on_progress
-};
 
 /* ---- in the roster ---- */
 
@@ -373,7 +219,7 @@ managed_new(
 	listfile_init(&m->lines);
 	place_init(&m->place);
 	idtab_init(&m->tasks);
-	source_init(&m->source, env->engine, &managed_ops, o->priority == 0 ? 1 : o->priority);
+	source_init(&m->source, env->engine, &managed_source_ops, o->priority == 0 ? 1 : o->priority);
 	m->uid = o->uid;
 	m->priority = o->priority;
 	m->cycles = o->cycles;
@@ -422,7 +268,7 @@ managed_start(struct managed *m)
 	if (m->priority == 0 || m->over)
 		return;
 	if (m->in_cycle)
-		wake(m);
+		managed_wake(m);
 	else if (outfile_ready(m->out))
 		cycle_begin(m);
 }
@@ -438,7 +284,7 @@ managed_tick(struct managed *m, nsec_t now)
 	else if (!m->in_cycle && outfile_ready(m->out))
 		cycle_begin(m);
 	else if (m->in_cycle && m->starved)
-		wake(m);
+		managed_wake(m);
 }
 
 void
@@ -455,7 +301,7 @@ void
 managed_delete(struct managed *m)
 {
 	m->deleting = true;
-	settle(m);
+	managed_settle(m);
 }
 
 void

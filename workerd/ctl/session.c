@@ -16,6 +16,9 @@
 #include "workerd/probe/engine.h"
 #include "workerd/slice/slice.h"
 
+/* Claims that a task may know before it starts. */
+#define CLAIMS_MAX 8
+
 static uint32_t
 count_types(const struct meas_type *const *types)
 {
@@ -129,6 +132,14 @@ session_env_type(const struct session_env *env, const char *word, size_t len)
 			return i;
 	}
 	return -1;
+}
+
+int
+session_env_preclaim(struct meas *m)
+{
+	struct claim claims[CLAIMS_MAX];
+
+	return task_preclaim(&m->task, claims, m->type->claims(m, claims, CLAIMS_MAX));
 }
 
 void

@@ -67,6 +67,9 @@ void session_env_fini(struct session_env *);
 /* A measurement by the first len bytes of its word, any case: its place in
  * cfg.types and envs, or -1. */
 int session_env_type(const struct session_env *, const char *word, size_t len);
+/* The engine learns what the measurement may claim, before it starts. 0, or
+ * -ENOMEM. */
+int session_env_preclaim(struct meas *);
 
 struct session {
 	struct session_env *env;
