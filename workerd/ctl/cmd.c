@@ -6,6 +6,7 @@
 
 #include "workerd/ctl/session.h"
 
+/* Sorted. */
 const struct cmd cmds[] = {
 	{ "attach", "[KEY VALUE]...", "send measurements and get their results", cmd_attach },
 	{ "config", "abort|begin|commit|set WORD VALUE",
@@ -37,15 +38,21 @@ compare(const void *key, const void *row)
 }
 
 const struct cmd *
-cmd_find_in(const struct cmd *table, size_t count, const char *name)
+cmd_find(const char *name)
 {
-	return bsearch(name, table, count, sizeof(*table), compare);
+	return bsearch(name, cmds, cmd_count, sizeof(cmds[0]), compare);
 }
 
 const struct cmd *
-cmd_find(const char *name)
+cmd_verb(struct session *s, const struct cmd_verbs *verbs, const char *name)
 {
-	return cmd_find_in(cmds, cmd_count, name);
+	const struct cmd *verb = bsearch(name, verbs->rows, verbs->count, sizeof(verbs->rows[0]), compare);
+
+	if (*name == '\0')
+		session_reply(s, "ERR usage: %s", verbs->usage);
+	else if (verb == NULL)
+		session_reply(s, "ERR unhandled %scommand '%s'", verbs->command, name);
+	return verb;
 }
 
 char *

@@ -17,7 +17,7 @@ struct cmd {
 	void (*run)(struct session *, char *rest);
 };
 
-/* Sorted by name; cmd_count rows. */
+/* cmd_count rows, by name. */
 extern const struct cmd cmds[];
 extern const size_t cmd_count;
 
@@ -28,8 +28,16 @@ const struct cmd *cmd_find(const char *name);
 /* Cuts the first word off; what follows its blank is *ret_rest. */
 char *cmd_word(char *line, char **ret_rest);
 
-/* Verbs below a command ("get pps") are tables of the same rows. */
-const struct cmd *cmd_find_in(const struct cmd *table, size_t count, const char *name);
+/* Verbs below a command ("set pps 5") are tables of the same rows, sorted. */
+struct cmd_verbs {
+	const struct cmd *rows;
+	size_t count;
+	const char *usage;   /* the answer to none of them */
+	const char *command; /* "set ", as the answer to an unknown one names it */
+};
+
+/* The verb of that name; NULL: it has been answered. */
+const struct cmd *cmd_verb(struct session *, const struct cmd_verbs *, const char *name);
 
 void cmd_attach(struct session *, char *rest);
 void cmd_config(struct session *, char *rest);

@@ -108,7 +108,8 @@ tell_settled(struct session *s, const struct asked *asked, const struct conf *se
 	tell_number(s, "holdtime", asked->hold_s, settled->hold_s);
 	if (!addr_equal(&asked->nameserver, &settled->nameserver))
 		session_reply(s, "INFO nameserver: %s holds, by the command line",
-		    settled->nameserver.family == ADDR_NONE ? "none" : addr_format(&settled->nameserver, text));
+		    settled->nameserver.family == ADDR_NONE ? "none"
+							    : addr_format(&settled->nameserver, text));
 }
 
 static void
@@ -137,24 +138,26 @@ config_commit(struct session *s, char *rest)
 	session_reply(s, "OK");
 }
 
-static const struct cmd verbs[] = {
+/* Sorted. */
+static const struct cmd rows[] = {
 	{ "abort", NULL, NULL, config_abort },
 	{ "begin", NULL, NULL, config_begin },
 	{ "commit", NULL, NULL, config_commit },
 	{ "set", NULL, NULL, config_set },
 };
 
+static const struct cmd_verbs verbs = { rows, sizeof(rows) / sizeof(rows[0]),
+	"config [abort | begin | commit | set]", "config " };
+
 void
 cmd_config(struct session *s, char *rest)
 {
 	char *tail, *word = cmd_word(rest, &tail);
-	const struct cmd *verb = cmd_find_in(verbs, sizeof(verbs) / sizeof(verbs[0]), word);
+	const struct cmd *verb = cmd_verb(s, &verbs, word);
 
-	if (*word == '\0')
-		session_reply(s, "ERR usage: config [abort | begin | commit | set]");
-	else if (verb == NULL)
-		session_reply(s, "ERR unhandled config command '%s'", word);
-	else if (!session_operator(s))
+	if (verb == NULL)
+		return;
+	if (!session_operator(s))
 		session_reply(s, "ERR not permitted: config is for operators");
 	else if (s->env->cfg.conf == NULL)
 		session_reply(s, "ERR config: this service has no configuration");

@@ -90,10 +90,12 @@ get_window(struct session *s, char *rest)
 	(void)rest;
 	/* How busy others are is theirs. */
 	session_reply(s, "OK window %u/%u",
-	    session_operator(s) ? engine_running(s->env->engine) : session_share(s)->running, engine_cfg(s)->window);
+	    session_operator(s) ? engine_running(s->env->engine) : session_share(s)->running,
+	    engine_cfg(s)->window);
 }
 
-static const struct cmd gets[] = {
+/* Sorted. */
+static const struct cmd rows[] = {
 	{ "command", NULL, NULL, get_command },
 	{ "error", NULL, NULL, get_error },
 	{ "holdtime", NULL, NULL, get_holdtime },
@@ -106,17 +108,16 @@ static const struct cmd gets[] = {
 	{ "window", NULL, NULL, get_window },
 };
 
+static const struct cmd_verbs verbs = { rows, sizeof(rows) / sizeof(rows[0]),
+	"get [command | holdtime | monitorname | nameserver | pid | pps | sport | version | window]",
+	"get " };
+
 void
 cmd_get(struct session *s, char *rest)
 {
 	/* One word and nothing behind it: what follows belongs to the name. */
-	const struct cmd *get = cmd_find_in(gets, sizeof(gets) / sizeof(gets[0]), rest);
+	const struct cmd *get = cmd_verb(s, &verbs, rest);
 
-	if (*rest == '\0')
-		session_reply(s, "ERR usage: get [command | holdtime | monitorname | nameserver | pid | pps | sport | "
-				 "version | window]");
-	else if (get == NULL)
-		session_reply(s, "ERR unhandled get command '%s'", rest);
-	else
+	if (get != NULL)
 		get->run(s, rest);
 }

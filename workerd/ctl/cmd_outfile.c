@@ -191,24 +191,26 @@ outfile_list(struct session *s, char *rest)
 	session_reply(s, "OK");
 }
 
-static const struct cmd verbs[] = {
+/* Sorted. */
+static const struct cmd rows[] = {
 	{ "close", NULL, NULL, outfile_close },
 	{ "list", NULL, NULL, outfile_list },
 	{ "open", NULL, NULL, outfile_open },
 	{ "swap", NULL, NULL, outfile_exchange },
 };
 
+static const struct cmd_verbs verbs = { rows, sizeof(rows) / sizeof(rows[0]),
+	"outfile [close | list | open | swap]", "outfile " };
+
 void
 cmd_outfile(struct session *s, char *rest)
 {
 	char *tail, *word = cmd_word(rest, &tail);
-	const struct cmd *verb = cmd_find_in(verbs, sizeof(verbs) / sizeof(verbs[0]), word);
+	const struct cmd *verb = cmd_verb(s, &verbs, word);
 
-	if (*word == '\0')
-		session_reply(s, "ERR usage: outfile [close | list | open | swap]");
-	else if (verb == NULL)
-		session_reply(s, "ERR unhandled outfile command '%s'", word);
-	else if (!session_operator(s))
+	if (verb == NULL)
+		return;
+	if (!session_operator(s))
 		session_reply(s, "ERR not permitted: outfile is for operators");
 	else if ((s->env->files.dir == NULL || s->env->files.dir->fd < 0) && s->env->files.first == NULL)
 		session_reply(s, "ERR no data directory: the service keeps no files");

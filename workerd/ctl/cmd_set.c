@@ -135,7 +135,8 @@ set_nameserver(struct session *s, char *rest)
 	session_reply(s, "OK");
 }
 
-static const struct cmd sets[] = {
+/* Sorted. */
+static const struct cmd rows[] = {
 	{ "command", NULL, NULL, set_command },
 	{ "data", NULL, NULL, set_data },
 	{ "holdtime", NULL, NULL, set_holdtime },
@@ -145,17 +146,18 @@ static const struct cmd sets[] = {
 	{ "window", NULL, NULL, set_window },
 };
 
+static const struct cmd_verbs verbs = { rows, sizeof(rows) / sizeof(rows[0]),
+	"set [command | monitorname | pps | window]", "set " };
+
 void
 cmd_set(struct session *s, char *rest)
 {
 	char *tail, *word = cmd_word(rest, &tail);
-	const struct cmd *set = cmd_find_in(sets, sizeof(sets) / sizeof(sets[0]), word);
+	const struct cmd *set = cmd_verb(s, &verbs, word);
 
-	if (*word == '\0')
-		session_reply(s, "ERR usage: set [command | monitorname | pps | window]");
-	else if (set == NULL)
-		session_reply(s, "ERR unhandled set command '%s'", word);
-	else if (!session_operator(s))
+	if (set == NULL)
+		return;
+	if (!session_operator(s))
 		session_reply(s, "ERR not permitted: set %s is for operators", word);
 	else
 		set->run(s, tail);

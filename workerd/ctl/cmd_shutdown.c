@@ -42,22 +42,22 @@ on_now(struct session *s, char *rest)
 	ask(s, SHUTDOWN_NOW);
 }
 
-static const struct cmd modes[] = {
+/* Sorted. */
+static const struct cmd rows[] = {
 	{ "cancel", NULL, NULL, on_cancel },
 	{ "done", NULL, NULL, on_done },
 	{ "flush", NULL, NULL, on_flush },
 	{ "now", NULL, NULL, on_now },
 };
 
+static const struct cmd_verbs verbs = { rows, sizeof(rows) / sizeof(rows[0]), "[cancel | done | flush | now]",
+	"" };
+
 void
 cmd_shutdown(struct session *s, char *rest)
 {
-	const struct cmd *mode = cmd_find_in(modes, sizeof(modes) / sizeof(modes[0]), rest);
+	const struct cmd *mode = cmd_verb(s, &verbs, rest);
 
-	if (*rest == '\0')
-		session_reply(s, "ERR usage: [cancel | done | flush | now]");
-	else if (mode == NULL)
-		session_reply(s, "ERR unhandled command '%s'", rest);
-	else
+	if (mode != NULL)
 		mode->run(s, rest);
 }

@@ -245,7 +245,8 @@ source_delete(struct session *s, char *rest)
 	}
 }
 
-static const struct cmd verbs[] = {
+/* Sorted. */
+static const struct cmd rows[] = {
 	{ "add", NULL, NULL, source_add },
 	{ "cycle", NULL, NULL, source_cycle },
 	{ "delete", NULL, NULL, source_delete },
@@ -253,17 +254,18 @@ static const struct cmd verbs[] = {
 	{ "update", NULL, NULL, source_update },
 };
 
+static const struct cmd_verbs verbs = { rows, sizeof(rows) / sizeof(rows[0]),
+	"source [add | cycle | delete | list | update]", "" };
+
 void
 cmd_source(struct session *s, char *rest)
 {
 	char *tail, *word = cmd_word(rest, &tail);
-	const struct cmd *verb = cmd_find_in(verbs, sizeof(verbs) / sizeof(verbs[0]), word);
+	const struct cmd *verb = cmd_verb(s, &verbs, word);
 
-	if (*word == '\0')
-		session_reply(s, "ERR usage: source [add | cycle | delete | list | update]");
-	else if (verb == NULL)
-		session_reply(s, "ERR unhandled command '%s'", word);
-	else if (verb->run != source_list && !session_operator(s))
+	if (verb == NULL)
+		return;
+	if (verb->run != source_list && !session_operator(s))
 		session_reply(s, "ERR not permitted: source %s is for operators", verb->name);
 	else
 		verb->run(s, tail);
