@@ -6,7 +6,6 @@
 
 #include "workerd/ctl/session.h"
 
-/* Sorted. */
 const struct cmd cmds[] = {
 	{ "attach", "[KEY VALUE]...", "send measurements and get their results", cmd_attach },
 	{ "config", "abort|begin|commit|set WORD VALUE",
