@@ -43,7 +43,8 @@ worker_exit_code(const struct privd *privd)
 	if (waitpid(privd->worker, &status, WNOHANG) != privd->worker)
 		return -1;
 	if (WIFEXITED(status)) {
-		if (WEXITSTATUS(status) != 0)
+		/* That it is we who went is no news to us. */
+		if (WEXITSTATUS(status) != 0 && WEXITSTATUS(status) != EX_UNAVAILABLE)
 			log_error("the worker ended with status %d", WEXITSTATUS(status));
 		return WEXITSTATUS(status);
 	}

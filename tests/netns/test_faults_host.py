@@ -175,3 +175,9 @@ def test_a_kernel_without_ipv6_does_the_rest(t_without_ipv6):
         done = it.cli(["ping", "-c", "1", net.DST[6]])
         assert done.returncode == 0 and "no route" in done.stderr, done
         assert it.stop() == 0
+
+
+def test_an_end_in_order_is_no_error_in_the_log(fresh_pair):
+    fresh_pair.one("ping -c 1 -o 1 " + net.DST[4])
+    assert fresh_pair.stop() == 0
+    assert "the worker ended" not in fresh_pair.log()
