@@ -17,7 +17,7 @@ nothing_is_said_before_it_is_asked(void **state)
 
 	assert_string_equal(talk_say(t, ""), "");
 	assert_string_equal(talk_say(t, "\n\r\n\n"), "");
-	assert_string_equal(talk_say(t, "get version\n"), "OK version 20260420\n");
+	talk_expect(t, "get version", "OK version 20260420");
 }
 
 static void
@@ -25,14 +25,14 @@ settings_are_shown(void **state)
 {
 	struct talk *t = *state;
 
-	assert_string_equal(talk_say(t, "get pid\n"), "OK pid 4711\n");
-	assert_string_equal(talk_say(t, "GET Pps\r\n"), "OK pps 100000\n");
-	assert_string_equal(talk_say(t, "get window\n"), "OK window 0/0\n");
-	assert_string_equal(talk_say(t, "get monitorname\n"), "OK null monitorname\n");
-	assert_string_equal(talk_say(t, "get nameserver\n"), "OK null nameserver\n");
-	assert_string_equal(talk_say(t, "get command\n"), "OK command now\n");
-	assert_string_equal(talk_say(t, "get holdtime\n"), "OK holdtime 0\n");
-	assert_string_equal(talk_say(t, "get sport\n"), "OK sport 40000\n");
+	talk_expect(t, "get pid", "OK pid 4711");
+	talk_expect(t, "GET Pps\r", "OK pps 100000");
+	talk_expect(t, "get window", "OK window 0/0");
+	talk_expect(t, "get monitorname", "OK null monitorname");
+	talk_expect(t, "get nameserver", "OK null nameserver");
+	talk_expect(t, "get command", "OK command now");
+	talk_expect(t, "get holdtime", "OK holdtime 0");
+	talk_expect(t, "get sport", "OK sport 40000");
 }
 
 static void
@@ -41,14 +41,15 @@ unknown_words_get_the_exact_error(void **state)
 	struct talk *t = *state;
 
 	session_identify(&t->s, 0, NULL, 0);
-	assert_string_equal(talk_say(t, "frob\n"), "ERR unhandled command 'frob'\n");
-	assert_string_equal(talk_say(t, " get pid\n"), "ERR unhandled command ''\n");
-	assert_string_equal(talk_say(t, "get frob\n"), "ERR unhandled get command 'frob'\n");
-	assert_string_equal(talk_say(t, "get pid x\n"), "ERR unhandled get command 'pid x'\n");
-	assert_string_equal(talk_say(t, "set frob 1\n"), "ERR unhandled set command 'frob'\n");
-	assert_string_equal(talk_say(t, "get\n"),
-	    "ERR usage: get [command | holdtime | monitorname | nameserver | pid | pps | sport | version | window]\n");
-	assert_string_equal(talk_say(t, "set\n"), "ERR usage: set [command | monitorname | pps | window]\n");
+	talk_expect(t, "frob", "ERR unhandled command 'frob'");
+	talk_expect(t, " get pid", "ERR unhandled command ''");
+	talk_expect(t, "get frob", "ERR unhandled get command 'frob'");
+	talk_expect(t, "get pid x", "ERR unhandled get command 'pid x'");
+	talk_expect(t, "set frob 1", "ERR unhandled set command 'frob'");
+	talk_expect(t, "get",
+	    "ERR usage: get [command | holdtime | monitorname | nameserver | pid | pps | sport | version | "
+	    "window]");
+	talk_expect(t, "set", "ERR usage: set [command | monitorname | pps | window]");
 }
 
 static void
@@ -57,23 +58,23 @@ operators_change_settings(void **state)
 	struct talk *t = *state;
 
 	session_identify(&t->s, 990, NULL, 0);
-	assert_string_equal(talk_say(t, "set pps 50\n"), "OK pps 50\n");
-	assert_string_equal(talk_say(t, "get pps\n"), "OK pps 50\n");
-	assert_string_equal(talk_say(t, "set pps\n"), "ERR set pps requires argument\n");
-	assert_string_equal(talk_say(t, "set pps x\n"), "ERR set pps argument is not an integer\n");
-	assert_string_equal(talk_say(t, "set pps 0\n"), "ERR pps: 0 out of range (1, 1000000)\n");
-	assert_string_equal(talk_say(t, "set window 65536\n"), "ERR window: 65536 out of range (0, 65535)\n");
-	assert_string_equal(talk_say(t, "set window 7\n"), "OK window 7\n");
-	assert_string_equal(talk_say(t, "get window\n"), "OK window 0/7\n");
-	assert_string_equal(talk_say(t, "set holdtime 61\n"), "ERR holdtime: 61 out of range (0, 60)\n");
-	assert_string_equal(talk_say(t, "set monitorname \"a b\"\n"), "OK\n");
-	assert_string_equal(talk_say(t, "get monitorname\n"), "OK monitorname \"a b\"\n");
-	assert_string_equal(talk_say(t, "set monitorname\n"), "OK\n");
-	assert_string_equal(talk_say(t, "get monitorname\n"), "OK null monitorname\n");
-	assert_string_equal(talk_say(t, "set nameserver 192.0.2.53\n"), "OK\n");
-	assert_string_equal(talk_say(t, "get nameserver\n"), "OK nameserver 192.0.2.53\n");
-	assert_string_equal(talk_say(t, "set nameserver x\n"), "ERR could not set nameserver\n");
-	assert_string_equal(talk_say(t, "set command\n"), "ERR could not set command\n");
+	talk_expect(t, "set pps 50", "OK pps 50");
+	talk_expect(t, "get pps", "OK pps 50");
+	talk_expect(t, "set pps", "ERR set pps requires argument");
+	talk_expect(t, "set pps x", "ERR set pps argument is not an integer");
+	talk_expect(t, "set pps 0", "ERR pps: 0 out of range (1, 1000000)");
+	talk_expect(t, "set window 65536", "ERR window: 65536 out of range (0, 65535)");
+	talk_expect(t, "set window 7", "OK window 7");
+	talk_expect(t, "get window", "OK window 0/7");
+	talk_expect(t, "set holdtime 61", "ERR holdtime: 61 out of range (0, 60)");
+	talk_expect(t, "set monitorname \"a b\"", "OK");
+	talk_expect(t, "get monitorname", "OK monitorname \"a b\"");
+	talk_expect(t, "set monitorname", "OK");
+	talk_expect(t, "get monitorname", "OK null monitorname");
+	talk_expect(t, "set nameserver 192.0.2.53", "OK");
+	talk_expect(t, "get nameserver", "OK nameserver 192.0.2.53");
+	talk_expect(t, "set nameserver x", "ERR could not set nameserver");
+	talk_expect(t, "set command", "ERR could not set command");
 }
 
 static void
@@ -81,11 +82,11 @@ others_change_nothing(void **state)
 {
 	struct talk *t = *state;
 
-	assert_string_equal(talk_say(t, "set pps 50\n"), "ERR not permitted: set pps is for operators\n");
+	talk_expect(t, "set pps 50", "ERR not permitted: set pps is for operators");
 	session_identify(&t->s, PEER_UNKNOWN, NULL, 0);
 	t->env.cfg.uid = PEER_UNKNOWN;
-	assert_string_equal(talk_say(t, "set pps 50\n"), "ERR not permitted: set pps is for operators\n");
-	assert_string_equal(talk_say(t, "get pps\n"), "OK pps 100000\n");
+	talk_expect(t, "set pps 50", "ERR not permitted: set pps is for operators");
+	talk_expect(t, "get pps", "OK pps 100000");
 }
 
 static void
@@ -123,7 +124,7 @@ help_helps(void **state)
 	assert_memory_equal(h, "INFO get command|", 17);
 	h = talk_say(t, "help wait\n");
 	assert_memory_equal(h, "INFO wait [OPTION]... TARGET\n", 29);
-	assert_string_equal(talk_say(t, "help frob\n"), "ERR unhandled command 'frob'\n");
+	talk_expect(t, "help frob", "ERR unhandled command 'frob'");
 }
 
 static void
@@ -131,11 +132,11 @@ stop_sets_are_cleared_by_name(void **state)
 {
 	struct talk *t = *state;
 
-	assert_string_equal(talk_say(t, "lss-clear\n"), "ERR usage: lss-clear [lss-name]\n");
-	assert_string_equal(talk_say(t, "lss-clear set\n"), "ERR not permitted: lss-clear is for operators\n");
+	talk_expect(t, "lss-clear", "ERR usage: lss-clear [lss-name]");
+	talk_expect(t, "lss-clear set", "ERR not permitted: lss-clear is for operators");
 	session_identify(&t->s, 0, NULL, 0);
-	assert_string_equal(talk_say(t, "lss-clear set\n"), "OK lss-clear set\n");
-	assert_string_equal(talk_say(t, "lss-clear other\n"), "ERR lss-clear other failed\n");
+	talk_expect(t, "lss-clear set", "OK lss-clear set");
+	talk_expect(t, "lss-clear other", "ERR lss-clear other failed");
 }
 
 static void
@@ -145,11 +146,12 @@ describe_gives_each_command_as_json(void **state)
 	const char *h;
 	size_t lines = 0;
 
-	assert_string_equal(talk_say(t, "describe exit\n"),
-	    "INFO {\"command\":\"exit\",\"kind\":\"control\",\"usage\":\"\",\"help\":\"close this connection\"}\nOK\n");
-	assert_string_equal(talk_say(t, "describe wait\n"),
-	    "INFO {\"command\":\"wait\",\"kind\":\"measurement\",\"options\":[]}\nOK\n");
-	assert_string_equal(talk_say(t, "describe frob\n"), "ERR unhandled command 'frob'\n");
+	talk_expect(t, "describe exit",
+	    "INFO {\"command\":\"exit\",\"kind\":\"control\",\"usage\":\"\",\"help\":\"close this "
+	    "connection\"}\nOK");
+	talk_expect(
+	    t, "describe wait", "INFO {\"command\":\"wait\",\"kind\":\"measurement\",\"options\":[]}\nOK");
+	talk_expect(t, "describe frob", "ERR unhandled command 'frob'");
 	h = talk_say(t, "describe\n");
 	for (const char *p = h; (p = strstr(p, "INFO {\"command\":")) != NULL; p++)
 		lines++;

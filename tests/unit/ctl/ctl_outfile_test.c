@@ -35,16 +35,16 @@ opens_lists_and_closes(void **state)
 {
 	struct talk *t = operator(state);
 
-	assert_string_equal(talk_say(t, "outfile list\n"), "OK\n");
-	assert_string_equal(talk_say(t, "outfile open name a file a.warts mode truncate\n"), "OK\n");
-	assert_string_equal(talk_say(t, "OUTFILE Open mode append file b.warts name b\n"), "OK\n");
-	assert_string_equal(talk_say(t, "outfile list\n"),
-	    "INFO 'b' file 'b.warts' refcnt 1\nINFO 'a' file 'a.warts' refcnt 1\nOK\n");
-	assert_string_equal(talk_say(t, "outfile swap a b\n"), "OK\n");
-	assert_string_equal(talk_say(t, "outfile list\n"),
-	    "INFO 'b' file 'a.warts' refcnt 1\nINFO 'a' file 'b.warts' refcnt 1\nOK\n");
-	assert_string_equal(talk_say(t, "outfile close a\n"), "OK\n");
-	assert_string_equal(talk_say(t, "outfile list\n"), "INFO 'b' file 'a.warts' refcnt 1\nOK\n");
+	talk_expect(t, "outfile list", "OK");
+	talk_expect(t, "outfile open name a file a.warts mode truncate", "OK");
+	talk_expect(t, "OUTFILE Open mode append file b.warts name b", "OK");
+	talk_expect(
+	    t, "outfile list", "INFO 'b' file 'b.warts' refcnt 1\nINFO 'a' file 'a.warts' refcnt 1\nOK");
+	talk_expect(t, "outfile swap a b", "OK");
+	talk_expect(
+	    t, "outfile list", "INFO 'b' file 'a.warts' refcnt 1\nINFO 'a' file 'b.warts' refcnt 1\nOK");
+	talk_expect(t, "outfile close a", "OK");
+	talk_expect(t, "outfile list", "INFO 'b' file 'a.warts' refcnt 1\nOK");
 }
 
 static void
@@ -52,25 +52,23 @@ wrong_words_get_the_exact_error(void **state)
 {
 	struct talk *t = operator(state);
 
-	assert_string_equal(talk_say(t, "outfile\n"), "ERR usage: outfile [close | list | open | swap]\n");
-	assert_string_equal(talk_say(t, "outfile frob\n"), "ERR unhandled outfile command 'frob'\n");
+	talk_expect(t, "outfile", "ERR usage: outfile [close | list | open | swap]");
+	talk_expect(t, "outfile frob", "ERR unhandled outfile command 'frob'");
 	assert_string_equal(talk_say(t, "outfile open\n"), USAGE);
 	assert_string_equal(talk_say(t, "outfile open name a file f\n"), USAGE);
-	assert_string_equal(talk_say(t, "outfile open nam a\n"), "ERR param 'nam' failed\n");
-	assert_string_equal(talk_say(t, "outfile open name a file\n"), "ERR param 'file' failed\n");
-	assert_string_equal(talk_say(t, "outfile open name \"a\n"), "ERR params_get failed\n");
-	assert_string_equal(
-	    talk_say(t, "outfile open name a file f mode rw\n"), "ERR mode must be truncate or append\n");
-	assert_string_equal(talk_say(t, "outfile open name a file f mode append format xml\n"),
-	    "ERR format must be warts, json or text, each perhaps with .gz, .bz2 or .xz\n");
-	assert_string_equal(talk_say(t, "outfile close\n"), "ERR usage: outfile close <alias>\n");
-	assert_string_equal(talk_say(t, "outfile close a\n"), "ERR unknown outfile 'a'\n");
-	assert_string_equal(talk_say(t, "outfile swap a\n"), "ERR usage outfile swap <alias 1> <alias 2>\n");
-	assert_string_equal(
-	    talk_say(t, "outfile swap a b c\n"), "ERR usage outfile swap <alias 1> <alias 2>\n");
-	assert_string_equal(talk_say(t, "outfile swap a b\n"), "ERR unknown outfile 'a'\n");
+	talk_expect(t, "outfile open nam a", "ERR param 'nam' failed");
+	talk_expect(t, "outfile open name a file", "ERR param 'file' failed");
+	talk_expect(t, "outfile open name \"a", "ERR params_get failed");
+	talk_expect(t, "outfile open name a file f mode rw", "ERR mode must be truncate or append");
+	talk_expect(t, "outfile open name a file f mode append format xml",
+	    "ERR format must be warts, json or text, each perhaps with .gz, .bz2 or .xz");
+	talk_expect(t, "outfile close", "ERR usage: outfile close <alias>");
+	talk_expect(t, "outfile close a", "ERR unknown outfile 'a'");
+	talk_expect(t, "outfile swap a", "ERR usage outfile swap <alias 1> <alias 2>");
+	talk_expect(t, "outfile swap a b c", "ERR usage outfile swap <alias 1> <alias 2>");
+	talk_expect(t, "outfile swap a b", "ERR unknown outfile 'a'");
 	session_identify(&t->s, 1000, NULL, 0);
-	assert_string_equal(talk_say(t, "outfile list\n"), "ERR not permitted: outfile is for operators\n");
+	talk_expect(t, "outfile list", "ERR not permitted: outfile is for operators");
 }
 
 static void
@@ -105,14 +103,13 @@ an_alias_that_the_state_file_cannot_hold_is_refused(void **state)
 	struct talk *t = operator(state);
 	char line[SOURCE_TEXT_MAX + 80];
 
-	assert_string_equal(talk_say(t, "outfile open name a\"b file f mode append\n"), "OK\n");
+	talk_expect(t, "outfile open name a\"b file f mode append", "OK");
 	(void)snprintf(line, sizeof(line), "outfile open name %0*d file g mode append\n", SOURCE_TEXT_MAX, 0);
 	assert_string_equal(talk_say(t, line), "ERR could not add outfile\n");
-	assert_string_equal(talk_say(t, "outfile open name \"\" file g mode append\n"), "OK\n");
+	talk_expect(t, "outfile open name \"\" file g mode append", "OK");
 	talk_restart(t);
 	sources_restore(&t->env);
-	assert_string_equal(talk_say(t, "outfile list\n"),
-	    "INFO '' file 'g' refcnt 1\nINFO 'a\"b' file 'f' refcnt 1\nOK\n");
+	talk_expect(t, "outfile list", "INFO '' file 'g' refcnt 1\nINFO 'a\"b' file 'f' refcnt 1\nOK");
 }
 
 static void
@@ -121,15 +118,12 @@ a_file_has_one_alias(void **state)
 	struct talk *t = operator(state);
 	char path[64];
 
-	assert_string_equal(talk_say(t, "outfile open name a file f mode truncate\n"), "OK\n");
-	assert_string_equal(
-	    talk_say(t, "outfile open name a file g mode truncate\n"), "ERR could not add outfile\n");
-	assert_string_equal(
-	    talk_say(t, "outfile open name b file f mode truncate\n"), "ERR could not add outfile\n");
+	talk_expect(t, "outfile open name a file f mode truncate", "OK");
+	talk_expect(t, "outfile open name a file g mode truncate", "ERR could not add outfile");
+	talk_expect(t, "outfile open name b file f mode truncate", "ERR could not add outfile");
 	(void)snprintf(path, sizeof(path), "%s/g", t->tmp);
 	assert_int_equal(link(talk_path(t, "f"), path), 0);
-	assert_string_equal(
-	    talk_say(t, "outfile open name b file g mode truncate\n"), "ERR could not add outfile\n");
+	talk_expect(t, "outfile open name b file g mode truncate", "ERR could not add outfile");
 }
 
 static void
@@ -142,8 +136,7 @@ outfiles_are_bounded(void **state)
 		(void)snprintf(line, sizeof(line), "outfile open name %d file f%d mode append\n", i, i);
 		assert_string_equal(talk_say(t, line), "OK\n");
 	}
-	assert_string_equal(
-	    talk_say(t, "outfile open name x file x mode append\n"), "ERR could not add outfile\n");
+	talk_expect(t, "outfile open name x file x mode append", "ERR could not add outfile");
 }
 
 static void
@@ -151,10 +144,9 @@ without_a_directory_there_are_no_files(void **state)
 {
 	struct talk *t = operator(state);
 
-	assert_string_equal(talk_say(t, "outfile open name a file f mode append\n"),
-	    "ERR no data directory: the service keeps no files\n");
-	assert_string_equal(
-	    talk_say(t, "outfile list\n"), "ERR no data directory: the service keeps no files\n");
+	talk_expect(
+	    t, "outfile open name a file f mode append", "ERR no data directory: the service keeps no files");
+	talk_expect(t, "outfile list", "ERR no data directory: the service keeps no files");
 }
 
 /* ---- records ---- */
@@ -201,25 +193,25 @@ appending_mends_a_damaged_tail(void **state)
 	struct talk *t = operator(state);
 	size_t whole;
 
-	assert_string_equal(talk_say(t, "outfile open name a file f mode truncate\n"), "OK\n");
+	talk_expect(t, "outfile open name a file f mode truncate", "OK");
 	assert_int_equal(outfile_cycle_start(&t->env.files, outfiles_find(&t->env.files, "a"), &cycle), 0);
 	write_one(t, outfiles_find(&t->env.files, "a"));
 	write_one(t, outfiles_find(&t->env.files, "a"));
-	assert_string_equal(talk_say(t, "outfile close a\n"), "OK\n");
+	talk_expect(t, "outfile close a", "OK");
 	whole = talk_size(t, "f");
 	assert_int_equal(records_in(t, "f"), 2);
 	/* The last record is cut at each of its bytes. */
 	for (size_t cut = 1; cut < 40; cut++) {
 		assert_int_equal(truncate(talk_path(t, "f"), (off_t)(whole - cut)), 0);
-		assert_string_equal(talk_say(t, "outfile open name a file f mode append\n"), "OK\n");
+		talk_expect(t, "outfile open name a file f mode append", "OK");
 		write_one(t, outfiles_find(&t->env.files, "a"));
-		assert_string_equal(talk_say(t, "outfile close a\n"), "OK\n");
+		talk_expect(t, "outfile close a", "OK");
 		assert_int_equal(talk_size(t, "f"), whole);
 		assert_int_equal(records_in(t, "f"), 2);
 	}
 	/* Even the first. */
 	assert_int_equal(truncate(talk_path(t, "f"), 5), 0);
-	assert_string_equal(talk_say(t, "outfile open name a file f mode append\n"), "OK\n");
+	talk_expect(t, "outfile open name a file f mode append", "OK");
 	assert_int_equal(talk_size(t, "f"), 0);
 }
 
@@ -229,8 +221,7 @@ what_is_no_file_of_ours_is_not_appended_to(void **state)
 	struct talk *t = operator(state);
 
 	talk_put(t, "f", "somebody's notes\n", 17);
-	assert_string_equal(
-	    talk_say(t, "outfile open name a file f mode append\n"), "ERR could not add outfile\n");
+	talk_expect(t, "outfile open name a file f mode append", "ERR could not add outfile");
 	assert_int_equal(talk_size(t, "f"), 17);
 }
 
@@ -240,7 +231,7 @@ lines_are_mended_too(void **state)
 	struct talk *t = operator(state);
 
 	talk_put(t, "j", "{\"a\":1}\n{\"b\"", 13);
-	assert_string_equal(talk_say(t, "outfile open name j file j mode append format json\n"), "OK\n");
+	talk_expect(t, "outfile open name j file j mode append format json", "OK");
 	assert_int_equal(talk_size(t, "j"), 8);
 }
 
@@ -269,10 +260,10 @@ a_commit_is_a_whole_stream(void **state)
 			assert_int_equal(sources_commit(&t->env), 0);
 			assert_int_equal(records_in(t, packed[i]), n);
 		}
-		assert_string_equal(talk_say(t, "outfile close a\n"), "OK\n");
+		talk_expect(t, "outfile close a", "OK");
 		open_append(t, packed[i]);
 		write_one(t, outfiles_find(&t->env.files, "a"));
-		assert_string_equal(talk_say(t, "outfile close a\n"), "OK\n");
+		talk_expect(t, "outfile close a", "OK");
 		assert_int_equal(records_in(t, packed[i]), 4);
 	}
 }
@@ -291,14 +282,14 @@ a_cut_stream_is_mended(void **state)
 		assert_int_equal(sources_commit(&t->env), 0);
 		first = talk_size(t, packed[i]);
 		write_one(t, outfiles_find(&t->env.files, "a"));
-		assert_string_equal(talk_say(t, "outfile close a\n"), "OK\n");
+		talk_expect(t, "outfile close a", "OK");
 		whole = talk_size(t, packed[i]);
 		for (size_t cut = 1; cut < whole - first; cut++) {
 			assert_int_equal(truncate(talk_path(t, packed[i]), (off_t)(whole - cut)), 0);
 			open_append(t, packed[i]);
 			assert_int_equal(talk_size(t, packed[i]), first);
 			write_one(t, outfiles_find(&t->env.files, "a"));
-			assert_string_equal(talk_say(t, "outfile close a\n"), "OK\n");
+			talk_expect(t, "outfile close a", "OK");
 			assert_int_equal(records_in(t, packed[i]), 2);
 			assert_int_equal(talk_size(t, packed[i]), whole);
 		}
@@ -315,14 +306,14 @@ make_long(struct talk *t)
 {
 	struct outfile *o;
 
-	assert_string_equal(talk_say(t, "outfile open name a file long mode truncate\n"), "OK\n");
+	talk_expect(t, "outfile open name a file long mode truncate", "OK");
 	o = outfiles_find(&t->env.files, "a");
 	for (uint32_t i = 0; i < LONG_RECORDS; i++) {
 		write_one(t, o);
 		if (outfile_full(o))
 			assert_int_equal(sources_commit(&t->env), 0);
 	}
-	assert_string_equal(talk_say(t, "outfile close a\n"), "OK\n");
+	talk_expect(t, "outfile close a", "OK");
 	assert_true(talk_size(t, "long") > 2 * OUTFILE_LOOK_BYTES);
 	assert_int_equal(truncate(talk_path(t, "long"), (off_t)talk_size(t, "long") - 3), 0);
 }
@@ -335,19 +326,18 @@ a_long_file_is_looked_through_piece_by_piece(void **state)
 	int ticks = 0;
 
 	make_long(t);
-	assert_string_equal(talk_say(t, "outfile open name a file long mode append\n"), "OK\n");
-	assert_string_equal(talk_say(t, "outfile list\n"),
-	    "INFO 'a' file 'long' refcnt 1 trouble 'it is being looked through'\nOK\n");
-	assert_string_equal(talk_say(t, "outfile open name b file g mode append\n"), "OK\n");
-	assert_string_equal(talk_say(t, "outfile swap b a\n"),
-	    "ERR could not swap outfiles: 'a' is not ready, see outfile list\n");
+	talk_expect(t, "outfile open name a file long mode append", "OK");
+	talk_expect(
+	    t, "outfile list", "INFO 'a' file 'long' refcnt 1 trouble 'it is being looked through'\nOK");
+	talk_expect(t, "outfile open name b file g mode append", "OK");
+	talk_expect(t, "outfile swap b a", "ERR could not swap outfiles: 'a' is not ready, see outfile list");
 	o = outfiles_find(&t->env.files, "a");
 	assert_true(outfile_full(o));
 	for (; !outfile_ready(o); ticks++)
 		sources_tick(&t->env, 0);
 	assert_in_range(ticks, 1, 20);
 	write_one(t, o);
-	assert_string_equal(talk_say(t, "outfile swap b a\n"), "OK\n");
+	talk_expect(t, "outfile swap b a", "OK");
 	assert_int_equal(records_in(t, "long"), LONG_RECORDS);
 }
 
@@ -361,12 +351,13 @@ a_long_tail_is_not_cut(void **state)
 	make_long(t);
 	size = talk_size(t, "long");
 	assert_int_equal(truncate(talk_path(t, "long"), (off_t)(size + 2 * OUTFILE_MEND_MAX)), 0);
-	assert_string_equal(talk_say(t, "outfile open name a file long mode append\n"), "OK\n");
+	talk_expect(t, "outfile open name a file long mode append", "OK");
 	for (int i = 0; i < 40; i++)
 		sources_tick(&t->env, 0);
 	assert_int_equal(talk_size(t, "long"), size + 2 * OUTFILE_MEND_MAX);
-	assert_non_null(strstr(talk_say(t, "outfile list\n"), "bytes from there on it is not cut: begin a new file'\nOK\n"));
-	assert_string_equal(talk_say(t, "outfile close a\n"), "OK\n");
+	assert_non_null(strstr(
+	    talk_say(t, "outfile list\n"), "bytes from there on it is not cut: begin a new file'\nOK\n"));
+	talk_expect(t, "outfile close a", "OK");
 }
 
 static uint32_t ticks_wanted;
@@ -385,10 +376,11 @@ who_waits_for_a_lost_file_wakes_nobody(void **state)
 	struct talk *t = operator(state);
 
 	make_long(t);
-	assert_int_equal(truncate(talk_path(t, "long"), (off_t)(talk_size(t, "long") + 2 * OUTFILE_MEND_MAX)), 0);
+	assert_int_equal(
+	    truncate(talk_path(t, "long"), (off_t)(talk_size(t, "long") + 2 * OUTFILE_MEND_MAX)), 0);
 	talk_put(t, "l", "10.0.0.1\n", 9);
-	assert_string_equal(talk_say(t, "outfile open name a file long mode append\n"), "OK\n");
-	assert_string_equal(talk_say(t, "source add name s file l outfile a\n"), "OK source added\n");
+	talk_expect(t, "outfile open name a file long mode append", "OK");
+	talk_expect(t, "source add name s file l outfile a", "OK source added");
 	for (int i = 0; i < 40; i++)
 		sources_tick(&t->env, 0);
 	t->env.sources.want_tick = want_tick;
@@ -396,9 +388,9 @@ who_waits_for_a_lost_file_wakes_nobody(void **state)
 	for (int i = 0; i < 3; i++)
 		sources_tick(&t->env, 0);
 	assert_int_equal(ticks_wanted, 0);
-	assert_string_equal(talk_say(t, "source delete s\n"), "OK source 's' deleted\n");
+	talk_expect(t, "source delete s", "OK source 's' deleted");
 	sources_tick(&t->env, 0);
-	assert_string_equal(talk_say(t, "outfile close a\n"), "OK\n");
+	talk_expect(t, "outfile close a", "OK");
 }
 
 /* ---- reasons ---- */
@@ -408,17 +400,15 @@ the_reason_can_be_asked_for(void **state)
 {
 	struct talk *t = operator(state);
 
-	assert_string_equal(talk_say(t, "get error\n"), "OK null error\n");
+	talk_expect(t, "get error", "OK null error");
 	(void)talk_say(t, "outfile open name a file ../x mode append\n");
-	assert_string_equal(talk_say(t, "get error\n"),
-	    "OK error '../x': names that begin with a dot are refused\n");
+	talk_expect(t, "get error", "OK error '../x': names that begin with a dot are refused");
 	talk_put(t, "f", "somebody's notes\n", 17);
 	(void)talk_say(t, "outfile open name a file f mode append\n");
-	assert_string_equal(talk_say(t, "get error\n"), "OK error f: holds something else than warts\n");
-	assert_string_equal(
-	    talk_say(t, "source add name s file none outfile a\n"), "ERR unknown outfile 'a'\n");
-	assert_string_equal(talk_say(t, "source add name s file none\n"), "ERR could not alloc source\n");
-	assert_string_equal(talk_say(t, "get error\n"), "OK error none: No such file or directory\n");
+	talk_expect(t, "get error", "OK error f: holds something else than warts");
+	talk_expect(t, "source add name s file none outfile a", "ERR unknown outfile 'a'");
+	talk_expect(t, "source add name s file none", "ERR could not alloc source");
+	talk_expect(t, "get error", "OK error none: No such file or directory");
 }
 
 /* ---- the default output ---- */
@@ -437,8 +427,8 @@ a_full_pipe_holds_nobody_else_up(void **state)
 
 	assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
 	assert_int_equal(outfiles_give(&t->env.files, ends[1], "copy,json,-", &err), 0);
-	assert_string_equal(talk_say(t, "outfile list\n"), "INFO '-' file '-' refcnt 1\nOK\n");
-	assert_string_equal(talk_say(t, "outfile open name a file f mode truncate\n"), "OK\n");
+	talk_expect(t, "outfile list", "INFO '-' file '-' refcnt 1\nOK");
+	talk_expect(t, "outfile open name a file f mode truncate", "OK");
 	given = t->env.files.given;
 	for (int i = 0; i < 1000; i++)
 		write_one(t, outfiles_find(&t->env.files, "a"));
@@ -446,17 +436,16 @@ a_full_pipe_holds_nobody_else_up(void **state)
 	assert_true(outfile_waits(given));
 	assert_false(outfile_waits(outfiles_find(&t->env.files, "a")));
 	assert_int_equal(records_in(t, "f"), 1000);
-	assert_string_equal(talk_say(t, "outfile close -\n"), "ERR could not drop outfile: results wait for the disk\n");
+	talk_expect(t, "outfile close -", "ERR could not drop outfile: results wait for the disk");
 	while ((n = read(ends[0], bytes, sizeof(bytes))) > 0) {
 		for (ssize_t i = 0; i < n; i++)
 			lines += bytes[i] == '\n';
 		assert_int_equal(sources_commit(&t->env), 0);
 	}
 	assert_int_equal(lines, 1000);
-	assert_string_equal(talk_say(t, "outfile swap - a\n"), "OK\n");
-	assert_string_equal(talk_say(t, "outfile list\n"),
-	    "INFO 'a' file '-' refcnt 1\nINFO '-' file 'f' refcnt 1\nOK\n");
-	assert_string_equal(talk_say(t, "outfile close -\n"), "OK\n");
+	talk_expect(t, "outfile swap - a", "OK");
+	talk_expect(t, "outfile list", "INFO 'a' file '-' refcnt 1\nINFO '-' file 'f' refcnt 1\nOK");
+	talk_expect(t, "outfile close -", "OK");
 	assert_null(t->env.files.given);
 	(void)close(ends[0]);
 }
@@ -472,11 +461,12 @@ who_reads_the_default_output_may_go(void **state)
 	assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
 	(void)close(ends[0]);
 	assert_int_equal(outfiles_give(&t->env.files, ends[1], "copy,json,-", &err), 0);
-	assert_string_equal(talk_say(t, "outfile open name a file f mode truncate\n"), "OK\n");
+	talk_expect(t, "outfile open name a file f mode truncate", "OK");
 	write_one(t, outfiles_find(&t->env.files, "a"));
 	assert_int_equal(sources_commit(&t->env), 0);
-	assert_string_equal(talk_say(t, "outfile list\n"), "INFO 'a' file 'f' refcnt 1\n"
-							   "INFO '-' file '-' refcnt 1 trouble '-: nobody reads it any more'\nOK\n");
+	talk_expect(t, "outfile list",
+	    "INFO 'a' file 'f' refcnt 1\n"
+	    "INFO '-' file '-' refcnt 1 trouble '-: nobody reads it any more'\nOK");
 	/* The others go on, and nothing is tried again. */
 	t->env.sources.want_tick = want_tick;
 	ticks_wanted = 0;
@@ -484,7 +474,7 @@ who_reads_the_default_output_may_go(void **state)
 	assert_int_equal(sources_commit(&t->env), 0);
 	assert_int_equal(ticks_wanted, 0);
 	assert_int_equal(records_in(t, "f"), 2);
-	assert_string_equal(talk_say(t, "outfile close -\n"), "OK\n");
+	talk_expect(t, "outfile close -", "OK");
 }
 
 static void
@@ -503,11 +493,11 @@ a_swap_splits_no_record(void **state)
 {
 	struct talk *t = operator(state);
 
-	assert_string_equal(talk_say(t, "outfile open name a file f mode truncate\n"), "OK\n");
-	assert_string_equal(talk_say(t, "outfile open name b file g mode truncate\n"), "OK\n");
+	talk_expect(t, "outfile open name a file f mode truncate", "OK");
+	talk_expect(t, "outfile open name b file g mode truncate", "OK");
 	for (int i = 0; i < 10; i++) {
 		write_one(t, outfiles_find(&t->env.files, "a"));
-		assert_string_equal(talk_say(t, "outfile swap a b\n"), "OK\n");
+		talk_expect(t, "outfile swap a b", "OK");
 	}
 	assert_int_equal(records_in(t, "f"), 5);
 	assert_int_equal(records_in(t, "g"), 5);
@@ -520,7 +510,7 @@ what_waits_for_the_disk_is_bounded(void **state)
 	struct outfile *o;
 	int rc;
 
-	assert_string_equal(talk_say(t, "outfile open name a file f mode truncate\n"), "OK\n");
+	talk_expect(t, "outfile open name a file f mode truncate", "OK");
 	o = outfiles_find(&t->env.files, "a");
 	for (int i = 0; i < 100000 && !outfile_full(o); i++)
 		write_one(t, o);

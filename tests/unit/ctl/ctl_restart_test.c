@@ -38,8 +38,7 @@ a_restart_goes_on_where_it_was(void **state)
 		}
 		talk_restart(t);
 		sources_restore(&t->env);
-		assert_string_equal(
-		    talk_say(t, "outfile list\n"), "INFO 'out' file 'out.warts' refcnt 2\nOK\n");
+		talk_expect(t, "outfile list", "INFO 'out' file 'out.warts' refcnt 2\nOK");
 		line = strdup(talk_say(t, "source list\n"));
 		assert_non_null(line);
 		assert_non_null(
@@ -56,7 +55,7 @@ a_restart_goes_on_where_it_was(void **state)
 	/* When it has gone it stays gone. */
 	talk_restart(t);
 	sources_restore(&t->env);
-	assert_string_equal(talk_say(t, "source list\n"), "OK\n");
+	talk_expect(t, "source list", "OK");
 }
 
 /* A source that names no file, or got that file by a swap, goes on with the
@@ -85,12 +84,13 @@ the_default_output_is_that_of_the_next_start(void **state)
 		if (i == 0) {
 			(void)talk_say(t, "source add name s command \"wait\" file l\n");
 			(void)talk_say(t, "source add name u command \"wait\" file l outfile out\n");
-			assert_string_equal(talk_say(t, "outfile swap a out\n"), "OK\n");
+			talk_expect(t, "outfile swap a out", "OK");
 		}
 		(void)lists_run(t, 2);
 		if (strstr(talk_say(t, "source list\n"), starts[i].alias) == NULL)
 			fail_msg("start %zu: %s", i, talk_say(t, "source list\n"));
-		assert_non_null(strstr(talk_say(t, "source list u\n"), i == 0 ? "outfile 'out'" : starts[i].alias));
+		assert_non_null(
+		    strstr(talk_say(t, "source list u\n"), i == 0 ? "outfile 'out'" : starts[i].alias));
 	}
 }
 
@@ -157,7 +157,7 @@ a_damaged_state_file_stops_nothing(void **state)
 		talk_put(t, ".state-0", texts[i], strlen(texts[i]));
 		talk_put(t, ".state-1", texts[i], strlen(texts[i]));
 		sources_restore(&t->env);
-		assert_string_equal(talk_say(t, "source list\n"), "OK\n");
+		talk_expect(t, "source list", "OK");
 	}
 	/* One of the two is enough. */
 	(void)talk_say(t, "outfile open name out file out.warts mode append\n");

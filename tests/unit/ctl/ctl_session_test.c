@@ -26,9 +26,8 @@ json_has_a_cycle_and_no_list(void **state)
 {
 	struct talk *t = *state;
 
-	assert_string_equal(talk_say(t, "attach format json data id\n"), "OK\nMORE\n[json cycle-start 0]\n");
-	assert_string_equal(talk_say(t, "now 192.0.2.1\ndone\n"),
-	    "OK id-1\nOK\n[json ping 1]\n[json cycle-stop 0]\n");
+	talk_expect(t, "attach format json data id", "OK\nMORE\n[json cycle-start 0]");
+	talk_expect(t, "now 192.0.2.1\ndone", "OK id-1\nOK\n[json ping 1]\n[json cycle-stop 0]");
 }
 
 static void
@@ -36,21 +35,21 @@ attach_errors_leave_it_interactive(void **state)
 {
 	struct talk *t = *state;
 
-	assert_string_equal(talk_say(t, "attach priority\n"), "ERR command attach param 'priority' failed\n");
-	assert_string_equal(talk_say(t, "attach name n format\n"), "ERR command attach param 'format' failed\n");
-	assert_string_equal(talk_say(t, "attach name \"a b\n"), "ERR could not params_get\n");
-	assert_string_equal(talk_say(t, "attach frob 1\n"), "ERR command attach param 'frob' failed\n");
-	assert_string_equal(talk_say(t, "attach priority 0\n"), "ERR invalid priority\n");
-	assert_string_equal(talk_say(t, "attach priority 100001\n"), "ERR invalid priority\n");
-	assert_string_equal(talk_say(t, "attach list_id -1\n"), "ERR invalid list_id\n");
-	assert_string_equal(talk_say(t, "attach cycle_id x\n"), "ERR invalid cycle_id\n");
-	assert_string_equal(talk_say(t, "attach format text\n"), "ERR format must be warts or json\n");
-	assert_string_equal(talk_say(t, "attach data both\n"), "ERR data must be id or plain\n");
-	assert_string_equal(talk_say(t, "attach pps 0\n"), "ERR invalid pps\n");
-	assert_string_equal(talk_say(t, "attach window x\n"), "ERR invalid window\n");
-	assert_string_equal(talk_say(t, "get pid\n"), "OK pid 4711\n");
-	assert_string_equal(
-	    talk_say(t, "attach priority 100000 name \"a b\" descr \"\" list_id 3 cycle_id 4 monitor m pps 5 window 6\n"),
+	talk_expect(t, "attach priority", "ERR command attach param 'priority' failed");
+	talk_expect(t, "attach name n format", "ERR command attach param 'format' failed");
+	talk_expect(t, "attach name \"a b", "ERR could not params_get");
+	talk_expect(t, "attach frob 1", "ERR command attach param 'frob' failed");
+	talk_expect(t, "attach priority 0", "ERR invalid priority");
+	talk_expect(t, "attach priority 100001", "ERR invalid priority");
+	talk_expect(t, "attach list_id -1", "ERR invalid list_id");
+	talk_expect(t, "attach cycle_id x", "ERR invalid cycle_id");
+	talk_expect(t, "attach format text", "ERR format must be warts or json");
+	talk_expect(t, "attach data both", "ERR data must be id or plain");
+	talk_expect(t, "attach pps 0", "ERR invalid pps");
+	talk_expect(t, "attach window x", "ERR invalid window");
+	talk_expect(t, "get pid", "OK pid 4711");
+	assert_string_equal(talk_say(t, "attach priority 100000 name \"a b\" descr \"\" list_id 3 cycle_id 4 "
+					"monitor m pps 5 window 6\n"),
 	    ATTACHED);
 }
 
@@ -60,16 +59,14 @@ ids_rise_and_rejected_commands_use_none(void **state)
 	struct talk *t = *state;
 
 	(void)talk_say(t, "attach data id\n");
-	assert_string_equal(talk_say(t, "now 192.0.2.1\n"), "OK id-1\nMORE\n[ping 1]\n");
-	assert_string_equal(talk_say(t, "now\n"), "ERR command not accepted: could not determine command type\n");
-	assert_string_equal(talk_say(t, "now \n"), "ERR command not accepted: expected address to now\n");
-	assert_string_equal(talk_say(t, "now x\n"), "ERR command not accepted: invalid destination address\n");
-	assert_string_equal(talk_say(t, " now 192.0.2.1\n"),
-	    "ERR command not accepted: could not determine command type\n");
-	assert_string_equal(talk_say(t, "halt\n"), "ERR command not accepted: could not determine command type\n");
-	assert_string_equal(talk_say(t, "get pid\n"),
-	    "ERR command not accepted: could not determine command type\n");
-	assert_string_equal(talk_say(t, "NOW 192.0.2.1\n"), "OK id-2\nMORE\n[ping 2]\n");
+	talk_expect(t, "now 192.0.2.1", "OK id-1\nMORE\n[ping 1]");
+	talk_expect(t, "now", "ERR command not accepted: could not determine command type");
+	talk_expect(t, "now ", "ERR command not accepted: expected address to now");
+	talk_expect(t, "now x", "ERR command not accepted: invalid destination address");
+	talk_expect(t, " now 192.0.2.1", "ERR command not accepted: could not determine command type");
+	talk_expect(t, "halt", "ERR command not accepted: could not determine command type");
+	talk_expect(t, "get pid", "ERR command not accepted: could not determine command type");
+	talk_expect(t, "NOW 192.0.2.1", "OK id-2\nMORE\n[ping 2]");
 }
 
 static void
@@ -78,8 +75,8 @@ many_lines_at_once_get_one_more(void **state)
 	struct talk *t = *state;
 
 	(void)talk_say(t, "attach\n");
-	assert_string_equal(talk_say(t, "now 192.0.2.1\nnow 192.0.2.2\nnow 192.0.2.3\n"),
-	    "OK id-1\nOK id-2\nOK id-3\n[ping 0]\n[ping 0]\nMORE\n[ping 0]\n");
+	talk_expect(t, "now 192.0.2.1\nnow 192.0.2.2\nnow 192.0.2.3",
+	    "OK id-1\nOK id-2\nOK id-3\n[ping 0]\n[ping 0]\nMORE\n[ping 0]");
 }
 
 static void
@@ -88,13 +85,13 @@ halt_gives_ok_and_then_the_partial_result(void **state)
 	struct talk *t = *state;
 
 	(void)talk_say(t, "attach data id\n");
-	assert_string_equal(talk_say(t, "wait 192.0.2.1\n"), "OK id-1\nMORE\n");
-	assert_string_equal(talk_say(t, "halt 1\n"), "OK halted 1\n[ping 1]\n");
-	assert_string_equal(talk_say(t, "halt 1\n"), "ERR no task id-1\n");
-	assert_string_equal(talk_say(t, "HALT 0\n"), "ERR halt number invalid\n");
-	assert_string_equal(talk_say(t, "halt 99999999999\n"), "ERR halt number invalid\n");
-	assert_string_equal(talk_say(t, "halt x\n"), "ERR usage: halt [id]\n");
-	assert_string_equal(talk_say(t, "halt \n"), "ERR usage: halt [id]\n");
+	talk_expect(t, "wait 192.0.2.1", "OK id-1\nMORE");
+	talk_expect(t, "halt 1", "OK halted 1\n[ping 1]");
+	talk_expect(t, "halt 1", "ERR no task id-1");
+	talk_expect(t, "HALT 0", "ERR halt number invalid");
+	talk_expect(t, "halt 99999999999", "ERR halt number invalid");
+	talk_expect(t, "halt x", "ERR usage: halt [id]");
+	talk_expect(t, "halt ", "ERR usage: halt [id]");
 }
 
 static void
@@ -103,11 +100,10 @@ a_queued_task_can_be_halted(void **state)
 	struct talk *t = *state;
 
 	(void)talk_say(t, "attach data id window 1\n");
-	assert_string_equal(talk_say(t, "wait 192.0.2.1\nwait 192.0.2.2\nwait 192.0.2.3\n"),
-	    "OK id-1\nOK id-2\nOK id-3\n");
-	assert_string_equal(talk_say(t, "halt 2\n"), "OK halted 2\n[ping 2]\n");
-	assert_string_equal(talk_say(t, "halt 1\n"), "OK halted 1\n[ping 1]\nMORE\n");
-	assert_string_equal(talk_say(t, "halt 3\n"), "OK halted 3\n[ping 3]\n");
+	talk_expect(t, "wait 192.0.2.1\nwait 192.0.2.2\nwait 192.0.2.3", "OK id-1\nOK id-2\nOK id-3");
+	talk_expect(t, "halt 2", "OK halted 2\n[ping 2]");
+	talk_expect(t, "halt 1", "OK halted 1\n[ping 1]\nMORE");
+	talk_expect(t, "halt 3", "OK halted 3\n[ping 3]");
 }
 
 static void
@@ -116,13 +112,12 @@ a_task_that_waits_for_another_can_be_halted(void **state)
 	struct talk *t = *state;
 
 	(void)talk_say(t, "attach data id\n");
-	assert_string_equal(talk_say(t, "hold 192.0.2.1\nhold 192.0.2.1\nhold 192.0.2.1\n"),
-	    "OK id-1\nOK id-2\nOK id-3\nMORE\n");
+	talk_expect(t, "hold 192.0.2.1\nhold 192.0.2.1\nhold 192.0.2.1", "OK id-1\nOK id-2\nOK id-3\nMORE");
 	assert_int_equal(engine_running(t->net.engine), 1);
-	assert_string_equal(talk_say(t, "halt 2\n"), "OK halted 2\n[ping 2]\n");
-	assert_string_equal(talk_say(t, "halt 1\n"), "OK halted 1\n[ping 1]\n");
+	talk_expect(t, "halt 2", "OK halted 2\n[ping 2]");
+	talk_expect(t, "halt 1", "OK halted 1\n[ping 1]");
 	assert_int_equal(engine_running(t->net.engine), 1);
-	assert_string_equal(talk_say(t, "halt 3\n"), "OK halted 3\n[ping 3]\n");
+	talk_expect(t, "halt 3", "OK halted 3\n[ping 3]");
 }
 
 static void
@@ -131,7 +126,7 @@ progress_is_marked_and_the_result_follows(void **state)
 	struct talk *t = *state;
 
 	(void)talk_say(t, "attach data id\n");
-	assert_string_equal(talk_say(t, "step 2 192.0.2.1\n"), "OK id-1\nMORE\n[ping 1 inprog]\n[ping 1 inprog]\n[ping 1]\n");
+	talk_expect(t, "step 2 192.0.2.1", "OK id-1\nMORE\n[ping 1 inprog]\n[ping 1 inprog]\n[ping 1]");
 }
 
 static void
@@ -140,8 +135,8 @@ done_brings_the_rest_and_the_end(void **state)
 	struct talk *t = *state;
 
 	(void)talk_say(t, "attach\n");
-	assert_string_equal(talk_say(t, "wait 192.0.2.1\nnow 192.0.2.2\nDone\nnow 192.0.2.3\n"),
-	    "OK id-1\nOK id-2\nOK\n[ping 0]\n");
+	talk_expect(
+	    t, "wait 192.0.2.1\nnow 192.0.2.2\nDone\nnow 192.0.2.3", "OK id-1\nOK id-2\nOK\n[ping 0]");
 	assert_false(t->s.closing);
 	assert_string_equal(talk_wait(t, 3601 * NSEC_PER_SEC), "[ping 0]\n[cycle-stop]\n");
 	assert_true(t->s.closing);
@@ -153,8 +148,8 @@ done_needs_its_four_letters(void **state)
 	struct talk *t = *state;
 
 	(void)talk_say(t, "attach\n");
-	assert_string_equal(talk_say(t, "done \n"), "ERR command not accepted: could not determine command type\n");
-	assert_string_equal(talk_say(t, "done\r\n"), "OK\n[cycle-stop]\n");
+	talk_expect(t, "done ", "ERR command not accepted: could not determine command type");
+	talk_expect(t, "done\r", "OK\n[cycle-stop]");
 }
 
 static void
@@ -187,7 +182,7 @@ an_invalid_character_ends_an_interactive_session(void **state)
 	static const char line[] = "get p\0id\n";
 
 	talk_send(t, line, sizeof(line) - 1, 100);
-	assert_string_equal(talk_say(t, "get pid\n"), "ERR invalid character in line\n");
+	talk_expect(t, "get pid", "ERR invalid character in line");
 	assert_true(t->s.closing);
 }
 
@@ -198,7 +193,7 @@ an_invalid_character_ends_an_attached_one_as_done_does(void **state)
 
 	(void)talk_say(t, "attach\n");
 	(void)talk_say(t, "wait 192.0.2.1\n");
-	assert_string_equal(talk_say(t, "now\t192.0.2.1\nnow 192.0.2.1\n"), "ERR invalid character in line\n");
+	talk_expect(t, "now\t192.0.2.1\nnow 192.0.2.1", "ERR invalid character in line");
 	assert_false(t->s.closing);
 	assert_string_equal(talk_wait(t, 3601 * NSEC_PER_SEC), "[ping 0]\n[cycle-stop]\n");
 }
@@ -224,8 +219,8 @@ lines_may_come_byte_by_byte(void **state)
 	static const char text[] = "attach data id\r\nnow 192.0.2.1\r\nhalt 1\ndone\n";
 
 	talk_send(t, text, sizeof(text) - 1, 1);
-	assert_string_equal(talk_say(t, ""),
-	    ATTACHED "OK id-1\nOK halted 1\nMORE\n[ping 1]\nOK\n[cycle-stop]\n");
+	assert_string_equal(
+	    talk_say(t, ""), ATTACHED "OK id-1\nOK halted 1\nMORE\n[ping 1]\nOK\n[cycle-stop]\n");
 }
 
 /* The task ends although its session does not read. */

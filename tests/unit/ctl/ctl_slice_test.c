@@ -57,7 +57,11 @@ crowd_open(void **state)
 	static const char *const lines[] = { "guests uid 1001", "guests uid 1002", "guests running 3",
 		"guests methods wait,now,step", "guests share 3", "guests window 2", "default hourly 2" };
 	struct crowd *c = calloc(1, sizeof(*c));
-	struct ctl_config cfg = { .types = mock_types, .version = "1", .hostname = "h", .pid = 1, .uid = 990,
+	struct ctl_config cfg = { .types = mock_types,
+		.version = "1",
+		.hostname = "h",
+		.pid = 1,
+		.uid = 990,
 		.wake = mock_net_wake };
 	struct errbuf err;
 	char name[16];
@@ -128,14 +132,17 @@ say(struct crowd *c, int who, const char *text)
 	return heard;
 }
 
+/* A line, and all that it is answered by, each without its newline at the end. */
+#define expect(c, who, line, answer) assert_string_equal(say(c, who, line "\n"), answer "\n")
+
 static void
 who_may_set_is_who_is_an_operator(void **state)
 {
 	struct crowd *c = *state;
 
-	assert_string_equal(say(c, ROOT, "set pps 999\n"), "OK pps 999\n");
-	assert_string_equal(say(c, GUEST, "set pps 5\n"), "ERR not permitted: set pps is for operators\n");
-	assert_string_equal(say(c, STRANGER, "set pps 5\n"), "ERR not permitted: set pps is for operators\n");
+	expect(c, ROOT, "set pps 999", "OK pps 999");
+	expect(c, GUEST, "set pps 5", "ERR not permitted: set pps is for operators");
+	expect(c, STRANGER, "set pps 5", "ERR not permitted: set pps is for operators");
 }
 
 static void
@@ -147,8 +154,8 @@ limits_are_the_slices_not_the_connections(void **state)
 	(void)say(c, GUEST_TOO, "attach\n");
 	assert_non_null(strstr(say(c, GUEST, "wait 192.0.2.1\nwait 192.0.2.2\n"), "OK id-2\n"));
 	assert_non_null(strstr(say(c, GUEST_TOO, "wait 192.0.2.3\n"), "OK id-1\n"));
-	assert_string_equal(say(c, GUEST_TOO, "wait 192.0.2.4\n"),
-	    "ERR command not accepted: slice guests: running 3, 0 left; again when one of them ends\n");
+	expect(c, GUEST_TOO, "wait 192.0.2.4",
+	    "ERR command not accepted: slice guests: running 3, 0 left; again when one of them ends");
 	/* Two run, the third waits for the slice's window. */
 	assert_int_equal(engine_running(c->net.engine), 2);
 	assert_non_null(strstr(say(c, GUEST, "halt 1\n"), "OK halted 1\n"));
@@ -166,8 +173,8 @@ kinds_that_are_not_the_slices_are_refused(void **state)
 	struct crowd *c = *state;
 
 	(void)say(c, GUEST, "attach\n");
-	assert_string_equal(say(c, GUEST, "hold 192.0.2.1\n"),
-	    "ERR command not accepted: slice guests: methods wait,now,step, not hold\n");
+	expect(c, GUEST, "hold 192.0.2.1",
+	    "ERR command not accepted: slice guests: methods wait,now,step, not hold");
 	assert_non_null(strstr(say(c, GUEST, "now 192.0.2.1\n"), "OK id-1\n"));
 }
 
@@ -178,13 +185,15 @@ an_hour_s_limit_outlives_the_connection(void **state)
 
 	(void)say(c, STRANGER, "attach\n");
 	(void)say(c, STRANGER, "now 192.0.2.1\nnow 192.0.2.1\n");
-	assert_non_null(strstr(say(c, STRANGER, "now 192.0.2.1\n"), "slice default: hourly 2, 0 left; again in "));
+	assert_non_null(
+	    strstr(say(c, STRANGER, "now 192.0.2.1\n"), "slice default: hourly 2, 0 left; again in "));
 	session_fini(&c->s[STRANGER]);
 	session_init(&c->s[STRANGER], &c->env, "again");
 	c->s[STRANGER].attend = on_attend;
 	session_identify(&c->s[STRANGER], 1004, NULL, 0);
 	(void)say(c, STRANGER, "attach\n");
-	assert_non_null(strstr(say(c, STRANGER, "now 192.0.2.1\n"), "slice default: hourly 2, 0 left; again in "));
+	assert_non_null(
+	    strstr(say(c, STRANGER, "now 192.0.2.1\n"), "slice default: hourly 2, 0 left; again in "));
 }
 
 static void
@@ -224,12 +233,15 @@ operators_see_all_and_others_their_own(void **state)
 	(void)say(c, GUEST, "wait 192.0.2.1\n");
 	(void)say(c, GUEST_TOO, "attach\n");
 	seen = say(c, ROOT, "status\n");
-	assert_memory_equal(seen, "OK status {\"type\":\"status\",\"version\":\"1\",\"uptime\":0,\"operator\":true,", 68);
+	assert_memory_equal(
+	    seen, "OK status {\"type\":\"status\",\"version\":\"1\",\"uptime\":0,\"operator\":true,", 68);
 	assert_non_null(strstr(seen, "\"engine\":{\"active\":1,"));
 	assert_non_null(strstr(seen, "{\"slice\":0,\"name\":\"operators\",\"share\":1,\"part\":200,"));
 	assert_non_null(strstr(seen, "{\"slice\":2,\"name\":\"guests\",\"share\":3,\"part\":600,"));
-	assert_non_null(strstr(seen, "\"active\":1,\"window\":2,\"running\":1,\"running_max\":3,\"hourly\":0,\"clients\":2,"));
-	assert_non_null(strstr(seen, "{\"name\":\"client 1\",\"list\":\"a \\\\b\",\"slice\":\"guests\",\"uid\":1001,"));
+	assert_non_null(strstr(
+	    seen, "\"active\":1,\"window\":2,\"running\":1,\"running_max\":3,\"hourly\":0,\"clients\":2,"));
+	assert_non_null(
+	    strstr(seen, "{\"name\":\"client 1\",\"list\":\"a \\\\b\",\"slice\":\"guests\",\"uid\":1001,"));
 	assert_non_null(strstr(seen, "\"sources_total\":2}\n"));
 	seen = say(c, STRANGER, "status\n");
 	assert_null(strstr(seen, "guests"));
@@ -237,8 +249,8 @@ operators_see_all_and_others_their_own(void **state)
 	assert_null(strstr(seen, "engine"));
 	assert_non_null(strstr(seen, "\"name\":\"default\""));
 	assert_non_null(strstr(seen, "\"sources\":[],\"sources_total\":0}\n"));
-	assert_string_equal(say(c, STRANGER, "get window\n"), "OK window 0/0\n");
-	assert_string_equal(say(c, ROOT, "get window\n"), "OK window 1/0\n");
+	expect(c, STRANGER, "get window", "OK window 0/0");
+	expect(c, ROOT, "get window", "OK window 1/0");
 	(void)say(c, STRANGER, "attach\n"); /* one's slice is seen, its other users' sources are not */
 	session_identify(&c->s[ROOT], 1002, NULL, 0);
 	seen = say(c, ROOT, "status\n");
@@ -253,10 +265,10 @@ halting_a_source_is_for_its_user(void **state)
 
 	(void)say(c, GUEST, "attach\n");
 	(void)say(c, GUEST, "wait 192.0.2.1\nwait 192.0.2.2\nwait 192.0.2.3\n");
-	assert_string_equal(say(c, STRANGER, "halt client 1\n"), "ERR no source 'client 1'\n");
-	assert_string_equal(say(c, STRANGER, "halt\n"), "ERR usage: halt [source]\n");
+	expect(c, STRANGER, "halt client 1", "ERR no source 'client 1'");
+	expect(c, STRANGER, "halt", "ERR usage: halt [source]");
 	session_identify(&c->s[STRANGER], 1001, NULL, 0);
-	assert_string_equal(say(c, STRANGER, "halt client 1\n"), "OK halted 3 of 'client 1'\n");
+	expect(c, STRANGER, "halt client 1", "OK halted 3 of 'client 1'");
 	assert_false(session_work(&c->s[GUEST]));
 	assert_int_equal(c->s[GUEST].slice->running, 0);
 	assert_int_equal(engine_running(c->net.engine), 0);
@@ -267,8 +279,8 @@ halting_a_source_is_for_its_user(void **state)
 	session_identify(&c->s[STRANGER], PEER_UNKNOWN, NULL, 0);
 	session_identify(&c->s[GUEST_TOO], PEER_UNKNOWN, NULL, 0);
 	(void)say(c, GUEST_TOO, "attach\n");
-	assert_string_equal(say(c, STRANGER, "halt client 2\n"), "ERR no source 'client 2'\n");
-	assert_string_equal(say(c, ROOT, "halt client 2\n"), "OK halted 0 of 'client 2'\n");
+	expect(c, STRANGER, "halt client 2", "ERR no source 'client 2'");
+	expect(c, ROOT, "halt client 2", "OK halted 0 of 'client 2'");
 }
 
 static void
@@ -311,18 +323,19 @@ a_commit_takes_all_at_once(void **state)
 	(void)say(c, GUEST, "wait 192.0.2.1\nwait 192.0.2.2\nwait 192.0.2.3\n");
 	(void)say(c, STRANGER, "attach\n");
 	(void)say(c, STRANGER, "wait 192.0.2.5\n");
-	assert_string_equal(say(c, ROOT, "config begin\nconfig set pps 2000\nconfig set window 7\n"
-					 "config set holdtime 3\nconfig set slice guests uid 1001\n"
-					 "config set slice guests share 2\nconfig set slice guests running 4\n"
-					 "config set slice others uid 1003\nconfig set slice others pps 5\n"
-					 "config set nameserver 192.0.2.53\n"),
-	    "OK\nOK\nOK\nOK\nOK\nOK\nOK\nOK\nOK\nOK\n");
+	expect(c, ROOT,
+	    "config begin\nconfig set pps 2000\nconfig set window 7\n"
+	    "config set holdtime 3\nconfig set slice guests uid 1001\n"
+	    "config set slice guests share 2\nconfig set slice guests running 4\n"
+	    "config set slice others uid 1003\nconfig set slice others pps 5\n"
+	    "config set nameserver 192.0.2.53",
+	    "OK\nOK\nOK\nOK\nOK\nOK\nOK\nOK\nOK\nOK");
 	/* Nothing holds yet. */
-	assert_string_equal(say(c, ROOT, "get pps\n"), "OK pps 1000\n");
+	expect(c, ROOT, "get pps", "OK pps 1000");
 	assert_int_equal(slices_count(c->env.slices), 3);
-	assert_string_equal(say(c, ROOT, "config commit\n"), "OK\n");
-	assert_string_equal(say(c, ROOT, "get pps\nget window\nget holdtime\nget nameserver\n"),
-	    "OK pps 2000\nOK window 4/7\nOK holdtime 3\nOK nameserver 192.0.2.53\n");
+	expect(c, ROOT, "config commit", "OK");
+	expect(c, ROOT, "get pps\nget window\nget holdtime\nget nameserver",
+	    "OK pps 2000\nOK window 4/7\nOK holdtime 3\nOK nameserver 192.0.2.53");
 	/* What runs goes on, where it belongs now: the window of two is gone. */
 	assert_int_equal(engine_running(c->net.engine), 4);
 	assert_string_equal(c->s[GUEST].slice->conf->name, "guests");
@@ -333,7 +346,8 @@ a_commit_takes_all_at_once(void **state)
 	assert_string_equal(c->s[STRANGER].slice->conf->name, "others");
 	assert_int_equal(c->s[STRANGER].slice->running, 1);
 	assert_int_equal(session_share(&c->s[STRANGER])->running, 1);
-	assert_int_equal(share_part(c->net.engine, session_share(&c->s[GUEST])), 800); /* 2 of 1 + 1 + 2 + 1 */
+	assert_int_equal(
+	    share_part(c->net.engine, session_share(&c->s[GUEST])), 800); /* 2 of 1 + 1 + 2 + 1 */
 	assert_int_equal(share_part(c->net.engine, session_share(&c->s[STRANGER])), 5);
 	/* Limits are the new ones. */
 	assert_non_null(strstr(say(c, GUEST, "hold 192.0.2.9\n"), "OK id-4\n"));
@@ -341,10 +355,10 @@ a_commit_takes_all_at_once(void **state)
 	assert_non_null(strstr(say(c, STRANGER, "halt 1\n"), "OK halted 1\n"));
 	assert_int_equal(c->s[STRANGER].slice->running, 0);
 	/* And once more, to none of them. */
-	assert_string_equal(say(c, ROOT, "config begin\nconfig commit\n"), "OK\nOK\n");
+	expect(c, ROOT, "config begin\nconfig commit", "OK\nOK");
 	assert_string_equal(c->s[GUEST].slice->conf->name, "default");
 	assert_int_equal(c->s[GUEST].slice->running, 4);
-	assert_string_equal(say(c, ROOT, "get pps\nget nameserver\n"), "OK pps 20\nOK null nameserver\n");
+	expect(c, ROOT, "get pps\nget nameserver", "OK pps 20\nOK null nameserver");
 }
 
 static void
@@ -363,7 +377,7 @@ what_only_a_restart_changes_is_said(void **state)
 	seen = say(c, ROOT, "config begin\nconfig set mark 90\nconfig commit\n");
 	assert_string_equal(
 	    seen, "OK\nOK\nINFO mark: changed; takes effect after: systemctl restart vantage-privd\nOK\n");
-	assert_string_equal(say(c, ROOT, "set pps 5001\n"), "ERR pps: 5001 out of range (1, 5000)\n");
+	expect(c, ROOT, "set pps 5001", "ERR pps: 5001 out of range (1, 5000)");
 }
 
 static void
@@ -371,28 +385,28 @@ a_configuration_that_is_wrong_changes_nothing(void **state)
 {
 	struct crowd *c = *state;
 
-	assert_string_equal(say(c, ROOT, "config\n"), "ERR usage: config [abort | begin | commit | set]\n");
-	assert_string_equal(say(c, ROOT, "config save\n"), "ERR unhandled config command 'save'\n");
-	assert_string_equal(say(c, ROOT, "config set pps 5\n"), "ERR config: begin comes first\n");
-	assert_string_equal(say(c, ROOT, "config commit\n"), "ERR config: begin comes first\n");
-	assert_string_equal(say(c, ROOT, "config begin\nconfig set pps 0\n"),
-	    "OK\nERR config: pps: '0' is not a number from 1 to 1000000\n");
-	assert_string_equal(say(c, ROOT, "config set ppps 1\n"), "ERR config: 'ppps' is no word of this file\n");
-	assert_string_equal(say(c, ROOT, "config set pps\n"), "ERR config: pps: needs a value\n");
-	assert_string_equal(say(c, ROOT, "config set dnp /gr\\xc3\\xbcn/a\\x5cb\n"), "OK\n");
-	assert_string_equal(say(c, ROOT, "config set dnp gr\\xc3\\xbcn\n"),
-	    "ERR config: dnp: 'gr\\xc3\\xbcn' does not start with /\n");
-	assert_string_equal(say(c, ROOT, "config set dnp /a\\xc3\\00\n"),
-	    "ERR config: dnp: a backslash is \\x5c, as other bytes are \\xHH\n");
-	assert_string_equal(say(c, ROOT, "config set\n"), "ERR config: '' is no word of this file\n");
-	assert_string_equal(say(c, ROOT, "config set pps 77\nconfig set slice x uid alice\nconfig commit\n"),
-	    "OK\nOK\nERR config: slice: 'alice' is no number of a user\n");
-	assert_string_equal(say(c, ROOT, "config commit\n"), "ERR config: begin comes first\n");
-	assert_string_equal(say(c, ROOT, "config begin\nconfig set tcp-slice x\nconfig commit\n"),
-	    "OK\nOK\nERR config: tcp-slice: no slice 'x'\n");
-	assert_string_equal(say(c, ROOT, "config begin\nconfig set pps 77\nconfig abort\nconfig commit\n"),
-	    "OK\nOK\nOK\nERR config: begin comes first\n");
-	assert_string_equal(say(c, ROOT, "get pps\n"), "OK pps 1000\n");
+	expect(c, ROOT, "config", "ERR usage: config [abort | begin | commit | set]");
+	expect(c, ROOT, "config save", "ERR unhandled config command 'save'");
+	expect(c, ROOT, "config set pps 5", "ERR config: begin comes first");
+	expect(c, ROOT, "config commit", "ERR config: begin comes first");
+	expect(c, ROOT, "config begin\nconfig set pps 0",
+	    "OK\nERR config: pps: '0' is not a number from 1 to 1000000");
+	expect(c, ROOT, "config set ppps 1", "ERR config: 'ppps' is no word of this file");
+	expect(c, ROOT, "config set pps", "ERR config: pps: needs a value");
+	expect(c, ROOT, "config set dnp /gr\\xc3\\xbcn/a\\x5cb", "OK");
+	expect(c, ROOT, "config set dnp gr\\xc3\\xbcn",
+	    "ERR config: dnp: 'gr\\xc3\\xbcn' does not start with /");
+	expect(c, ROOT, "config set dnp /a\\xc3\\00",
+	    "ERR config: dnp: a backslash is \\x5c, as other bytes are \\xHH");
+	expect(c, ROOT, "config set", "ERR config: '' is no word of this file");
+	expect(c, ROOT, "config set pps 77\nconfig set slice x uid alice\nconfig commit",
+	    "OK\nOK\nERR config: slice: 'alice' is no number of a user");
+	expect(c, ROOT, "config commit", "ERR config: begin comes first");
+	expect(c, ROOT, "config begin\nconfig set tcp-slice x\nconfig commit",
+	    "OK\nOK\nERR config: tcp-slice: no slice 'x'");
+	expect(c, ROOT, "config begin\nconfig set pps 77\nconfig abort\nconfig commit",
+	    "OK\nOK\nOK\nERR config: begin comes first");
+	expect(c, ROOT, "get pps", "OK pps 1000");
 	assert_string_equal(c->s[GUEST].slice->conf->name, "guests");
 	/* Who goes away takes it along. */
 	(void)say(c, ROOT, "config begin\nconfig set pps 77\n");
@@ -411,7 +425,7 @@ a_client_stays_with_whom_it_was_counted(void **state)
 	s->peer->sessions++;
 	(void)say(c, GUEST, "attach\nwait 192.0.2.1\n");
 	assert_int_equal(c->env.peers.unknown.tasks, 1);
-	assert_string_equal(say(c, ROOT, "config begin\nconfig commit\n"), "OK\nOK\n");
+	expect(c, ROOT, "config begin\nconfig commit", "OK\nOK");
 	assert_ptr_equal(s->peer, &c->env.peers.unknown);
 	while (!session_drop(s, 100))
 		;
@@ -431,13 +445,13 @@ a_configuration_is_the_operators_affair(void **state)
 		assert_string_equal(say(c, GUEST, line), "ERR not permitted: config is for operators\n");
 	}
 	/* Each has its own. */
-	assert_string_equal(say(c, ROOT, "config commit\nget pps\n"), "OK\nOK pps 77\n");
+	expect(c, ROOT, "config commit\nget pps", "OK\nOK pps 77");
 	/* Operators by group, of this very configuration. */
 	(void)say(c, ROOT, "config begin\nconfig set operators 4242\nconfig commit\n");
 	session_identify(&c->s[GUEST], 1001, (const gid_t[]){ 7, 4242 }, 2);
-	assert_string_equal(say(c, GUEST, "set pps 5\n"), "OK pps 5\n");
+	expect(c, GUEST, "set pps 5", "OK pps 5");
 	session_identify(&c->s[GUEST], 1001, (const gid_t[]){ 7 }, 1);
-	assert_string_equal(say(c, GUEST, "set pps 6\n"), "ERR not permitted: set pps is for operators\n");
+	expect(c, GUEST, "set pps 6", "ERR not permitted: set pps is for operators");
 }
 
 int
@@ -445,19 +459,29 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(who_may_set_is_who_is_an_operator, crowd_open, crowd_close),
-		cmocka_unit_test_setup_teardown(limits_are_the_slices_not_the_connections, crowd_open, crowd_close),
-		cmocka_unit_test_setup_teardown(kinds_that_are_not_the_slices_are_refused, crowd_open, crowd_close),
-		cmocka_unit_test_setup_teardown(an_hour_s_limit_outlives_the_connection, crowd_open, crowd_close),
-		cmocka_unit_test_setup_teardown(a_client_that_vanishes_gives_back_what_it_had, crowd_open, crowd_close),
-		cmocka_unit_test_setup_teardown(sources_belong_to_the_share_of_their_slice, crowd_open, crowd_close),
-		cmocka_unit_test_setup_teardown(operators_see_all_and_others_their_own, crowd_open, crowd_close),
+		cmocka_unit_test_setup_teardown(
+		    limits_are_the_slices_not_the_connections, crowd_open, crowd_close),
+		cmocka_unit_test_setup_teardown(
+		    kinds_that_are_not_the_slices_are_refused, crowd_open, crowd_close),
+		cmocka_unit_test_setup_teardown(
+		    an_hour_s_limit_outlives_the_connection, crowd_open, crowd_close),
+		cmocka_unit_test_setup_teardown(
+		    a_client_that_vanishes_gives_back_what_it_had, crowd_open, crowd_close),
+		cmocka_unit_test_setup_teardown(
+		    sources_belong_to_the_share_of_their_slice, crowd_open, crowd_close),
+		cmocka_unit_test_setup_teardown(
+		    operators_see_all_and_others_their_own, crowd_open, crowd_close),
 		cmocka_unit_test_setup_teardown(halting_a_source_is_for_its_user, crowd_open, crowd_close),
-		cmocka_unit_test_setup_teardown(a_long_list_of_sources_is_cut_and_counted, crowd_open, crowd_close),
+		cmocka_unit_test_setup_teardown(
+		    a_long_list_of_sources_is_cut_and_counted, crowd_open, crowd_close),
 		cmocka_unit_test_setup_teardown(a_commit_takes_all_at_once, crowd_open, crowd_close),
 		cmocka_unit_test_setup_teardown(what_only_a_restart_changes_is_said, crowd_open, crowd_close),
-		cmocka_unit_test_setup_teardown(a_configuration_that_is_wrong_changes_nothing, crowd_open, crowd_close),
-		cmocka_unit_test_setup_teardown(a_client_stays_with_whom_it_was_counted, crowd_open, crowd_close),
-		cmocka_unit_test_setup_teardown(a_configuration_is_the_operators_affair, crowd_open, crowd_close),
+		cmocka_unit_test_setup_teardown(
+		    a_configuration_that_is_wrong_changes_nothing, crowd_open, crowd_close),
+		cmocka_unit_test_setup_teardown(
+		    a_client_stays_with_whom_it_was_counted, crowd_open, crowd_close),
+		cmocka_unit_test_setup_teardown(
+		    a_configuration_is_the_operators_affair, crowd_open, crowd_close),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,20 +26,18 @@ a_list_is_measured_once_and_goes(void **state)
 	struct talk *t = lists_operator(state);
 
 	lists_put(t, "l", 1, 5);
-	assert_string_equal(
-	    talk_say(t, "source add name s command \"wait\" file l outfile out priority 3 list_id 7\n"),
-	    "OK source added\n");
-	assert_string_equal(talk_say(t, "source list\n"),
+	talk_expect(t, "source add name s command \"wait\" file l outfile out priority 3 list_id 7",
+	    "OK source added");
+	talk_expect(t, "source list",
 	    "INFO name 's' list_id 7 cycle_id 1 priority 3 outfile 'out' type 'file' file 'l' cycles 1 "
-	    "autoreload "
-	    "off\nOK\n");
-	assert_string_equal(talk_say(t, "outfile list\n"), "INFO 'out' file 'out.warts' refcnt 2\nOK\n");
-	assert_string_equal(talk_say(t, "outfile close out\n"), "ERR could not drop outfile: refcnt 2\n");
+	    "autoreload off\nOK");
+	talk_expect(t, "outfile list", "INFO 'out' file 'out.warts' refcnt 2\nOK");
+	talk_expect(t, "outfile close out", "ERR could not drop outfile: refcnt 2");
 	(void)talk_wait(t, 3601 * NSEC_PER_SEC);
-	assert_string_equal(talk_say(t, "source list\n"), "OK\n");
-	assert_string_equal(talk_say(t, "source list s\n"), "ERR no source 's'\n");
+	talk_expect(t, "source list", "OK");
+	talk_expect(t, "source list s", "ERR no source 's'");
 	assert_string_equal(lists_content(t, "out.warts"), " list:s start:1 ping*5 stop");
-	assert_string_equal(talk_say(t, "outfile close out\n"), "OK\n");
+	talk_expect(t, "outfile close out", "OK");
 }
 
 static void
@@ -48,45 +46,36 @@ wrong_words_get_the_exact_error(void **state)
 	struct talk *t = lists_operator(state);
 
 	lists_put(t, "l", 1, 5);
-	assert_string_equal(
-	    talk_say(t, "source\n"), "ERR usage: source [add | cycle | delete | list | update]\n");
-	assert_string_equal(talk_say(t, "source frob\n"), "ERR unhandled command 'frob'\n");
-	assert_string_equal(talk_say(t, "source add name \"s\n"), "ERR source add params_get failed\n");
-	assert_string_equal(talk_say(t, "source add nam s\n"), "ERR source add param 'nam' failed\n");
-	assert_string_equal(talk_say(t, "source add\n"), "ERR required parameter 'name' missing\n");
-	assert_string_equal(talk_say(t, "source add name s\n"), "ERR required parameter 'file' missing\n");
-	assert_string_equal(talk_say(t, "source add name s file l outfile x\n"), "ERR unknown outfile 'x'\n");
-	assert_string_equal(
-	    talk_say(t, "source add name s file l list_id x\n"), "ERR list_id <number gte 0>\n");
-	assert_string_equal(
-	    talk_say(t, "source add name s file l cycle_id -1\n"), "ERR cycle_id <number gte 0>\n");
-	assert_string_equal(
-	    talk_say(t, "source add name s file l priority x\n"), "ERR priority <number gte 0>\n");
-	assert_string_equal(talk_say(t, "source add name s file l cycles x\n"), "ERR cycle <number gte 0>\n");
-	assert_string_equal(
-	    talk_say(t, "source add name s file l autoreload 1\n"), "ERR autoreload <on|off>\n");
-	assert_string_equal(talk_say(t, "source add name s file none\n"), "ERR could not alloc source\n");
-	assert_string_equal(talk_say(t, "source add name s file ../l\n"), "ERR could not alloc source\n");
-	assert_string_equal(
-	    talk_say(t, "source add name s file l command frob\n"), "ERR could not alloc source\n");
-	assert_string_equal(talk_say(t, "source add name s\"x file l outfile out\n"), "OK source added\n");
-	assert_string_equal(talk_say(t, "source list x\n"), "ERR no source 'x'\n");
-	assert_string_equal(talk_say(t, "source update\n"), "ERR missing name parameter\n");
-	assert_string_equal(talk_say(t, "source update x\n"), "ERR no such source 'x'\n");
-	assert_string_equal(
-	    talk_say(t, "source cycle\n"), "ERR missing required parameter for source cycle\n");
-	assert_string_equal(talk_say(t, "source cycle a b\n"), "ERR source cycle params_get failed\n");
-	assert_string_equal(talk_say(t, "source cycle x\n"), "ERR no source 'x'\n");
-	assert_string_equal(
-	    talk_say(t, "source delete\n"), "ERR missing required parameter for source delete\n");
-	assert_string_equal(talk_say(t, "source delete a b\n"), "ERR source delete params_get failed\n");
-	assert_string_equal(talk_say(t, "source delete x\n"), "ERR unknown source 'x'\n");
-	assert_string_equal(talk_say(t, "observe\n"), "ERR usage: observe [sources]\n");
-	assert_string_equal(talk_say(t, "observe it\n"), "ERR usage: observe [sources]\n");
+	talk_expect(t, "source", "ERR usage: source [add | cycle | delete | list | update]");
+	talk_expect(t, "source frob", "ERR unhandled command 'frob'");
+	talk_expect(t, "source add name \"s", "ERR source add params_get failed");
+	talk_expect(t, "source add nam s", "ERR source add param 'nam' failed");
+	talk_expect(t, "source add", "ERR required parameter 'name' missing");
+	talk_expect(t, "source add name s", "ERR required parameter 'file' missing");
+	talk_expect(t, "source add name s file l outfile x", "ERR unknown outfile 'x'");
+	talk_expect(t, "source add name s file l list_id x", "ERR list_id <number gte 0>");
+	talk_expect(t, "source add name s file l cycle_id -1", "ERR cycle_id <number gte 0>");
+	talk_expect(t, "source add name s file l priority x", "ERR priority <number gte 0>");
+	talk_expect(t, "source add name s file l cycles x", "ERR cycle <number gte 0>");
+	talk_expect(t, "source add name s file l autoreload 1", "ERR autoreload <on|off>");
+	talk_expect(t, "source add name s file none", "ERR could not alloc source");
+	talk_expect(t, "source add name s file ../l", "ERR could not alloc source");
+	talk_expect(t, "source add name s file l command frob", "ERR could not alloc source");
+	talk_expect(t, "source add name s\"x file l outfile out", "OK source added");
+	talk_expect(t, "source list x", "ERR no source 'x'");
+	talk_expect(t, "source update", "ERR missing name parameter");
+	talk_expect(t, "source update x", "ERR no such source 'x'");
+	talk_expect(t, "source cycle", "ERR missing required parameter for source cycle");
+	talk_expect(t, "source cycle a b", "ERR source cycle params_get failed");
+	talk_expect(t, "source cycle x", "ERR no source 'x'");
+	talk_expect(t, "source delete", "ERR missing required parameter for source delete");
+	talk_expect(t, "source delete a b", "ERR source delete params_get failed");
+	talk_expect(t, "source delete x", "ERR unknown source 'x'");
+	talk_expect(t, "observe", "ERR usage: observe [sources]");
+	talk_expect(t, "observe it", "ERR usage: observe [sources]");
 	session_identify(&t->s, 1000, NULL, 0);
-	assert_string_equal(
-	    talk_say(t, "source add name s file l\n"), "ERR not permitted: source add is for operators\n");
-	assert_string_equal(talk_say(t, "source list\n"), "OK\n");
+	talk_expect(t, "source add name s file l", "ERR not permitted: source add is for operators");
+	talk_expect(t, "source list", "OK");
 }
 
 static void
@@ -95,28 +84,20 @@ a_source_is_updated_while_it_waits(void **state)
 	struct talk *t = lists_operator(state);
 
 	lists_put(t, "l", 1, 5);
-	assert_string_equal(
-	    talk_say(
-		t, "source add name \"my list\" descr \"a b\" command now file l outfile out priority 0\n"),
-	    "OK source added\n");
-	assert_string_equal(
-	    talk_say(t, "source add name \"my list\" file l\n"), "ERR source 'my list' already exists\n");
+	talk_expect(t, "source add name \"my list\" descr \"a b\" command now file l outfile out priority 0",
+	    "OK source added");
+	talk_expect(t, "source add name \"my list\" file l", "ERR source 'my list' already exists");
 	assert_string_equal(lists_content(t, "out.warts"), "");
-	assert_string_equal(
-	    talk_say(t, "source update \"my list\" frob 1\n"), "ERR source update param 'frob' failed\n");
-	assert_string_equal(
-	    talk_say(t, "source update \"my list\" cycles x\n"), "ERR cycles <number gte 0>\n");
-	assert_string_equal(
-	    talk_say(t, "source update \"my list\" priority x\n"), "ERR priority <number gte 0>\n");
-	assert_string_equal(talk_say(t, "source update \"my list\" cycles 2 autoreload on\n"), "OK\n");
-	assert_string_equal(talk_say(t, "source list \"my list\"\n"), "ERR no source '\"my list\"'\n");
-	assert_string_equal(talk_say(t, "source list my list\n"),
+	talk_expect(t, "source update \"my list\" frob 1", "ERR source update param 'frob' failed");
+	talk_expect(t, "source update \"my list\" cycles x", "ERR cycles <number gte 0>");
+	talk_expect(t, "source update \"my list\" priority x", "ERR priority <number gte 0>");
+	talk_expect(t, "source update \"my list\" cycles 2 autoreload on", "OK");
+	talk_expect(t, "source list \"my list\"", "ERR no source '\"my list\"'");
+	talk_expect(t, "source list my list",
 	    "INFO name 'my list' descr 'a b' list_id 0 cycle_id 1 priority 0 outfile 'out' type 'file' file "
-	    "'l' cycles 2 "
-	    "autoreload on\nOK\n");
-	assert_string_equal(
-	    talk_say(t, "source cycle \"my list\"\n"), "ERR could not cycle source 'my list'\n");
-	assert_string_equal(talk_say(t, "source update \"my list\" priority 2\n"), "OK\n");
+	    "'l' cycles 2 autoreload on\nOK");
+	talk_expect(t, "source cycle \"my list\"", "ERR could not cycle source 'my list'");
+	talk_expect(t, "source update \"my list\" priority 2", "OK");
 	(void)lists_run(t, 10);
 	assert_string_equal(
 	    lists_content(t, "out.warts"), " list:my list start:1 ping*5 stop start:2 ping*5 stop");
@@ -143,7 +124,7 @@ observers_are_told(void **state)
 	struct talk *t = lists_operator(state);
 
 	lists_put(t, "l", 1, 3);
-	assert_string_equal(talk_say(t, "observe sources\n"), "OK\n");
+	talk_expect(t, "observe sources", "OK");
 	(void)talk_say(t, "source add name s command now file l outfile out\n");
 	assert_string_equal(events((const char *)t->heard.p),
 	    " source add name 's' list_id 0 cycle_id 1 priority 1 outfile 'out' type 'file' file 'l' cycles "
@@ -152,8 +133,8 @@ observers_are_told(void **state)
 	buf_reset(&t->heard);
 	(void)talk_say(t, "source add name d command wait file l outfile out\n");
 	(void)talk_say(t, "source update d cycles 3 priority 2\n");
-	assert_string_equal(talk_say(t, "source delete d\n"), "OK source 'd' deleted\n");
-	assert_string_equal(talk_say(t, "source delete d\n"), "ERR unknown source 'd'\n");
+	talk_expect(t, "source delete d", "OK source 'd' deleted");
+	talk_expect(t, "source delete d", "ERR unknown source 'd'");
 	(void)talk_wait(t, 3601 * NSEC_PER_SEC);
 	assert_non_null(strstr(events((const char *)t->heard.p),
 	    "; source cycle 'd' id 1; source update 'd' cycles 3 priority 2; source delete 'd';"));
@@ -185,15 +166,16 @@ attached_clients_are_sources(void **state)
 	    " source add name 'adhoc' list_id 0 cycle_id 1 priority 5 outfile '/run/test.sock:1' type "
 	    "'control'; source "
 	    "cycle 'adhoc' id 1;");
-	assert_string_equal(talk_say(t, "source list\n"), "INFO name 'adhoc' list_id 0 cycle_id 1 priority 5 "
-							  "outfile '/run/test.sock:1' type 'control'\nOK\n");
-	assert_string_equal(talk_say(t, "source update adhoc cycles 1\n"),
-	    "ERR can't specify autoreload/cycles on control source\n");
+	talk_expect(t, "source list",
+	    "INFO name 'adhoc' list_id 0 cycle_id 1 priority 5 "
+	    "outfile '/run/test.sock:1' type 'control'\nOK");
+	talk_expect(
+	    t, "source update adhoc cycles 1", "ERR can't specify autoreload/cycles on control source");
 	assert_non_null(strstr(talk_say(t, "source update adhoc priority 6\n"), "OK\n"));
-	assert_string_equal(talk_say(t, "source delete adhoc\n"), "ERR could not delete source 'adhoc'\n");
+	talk_expect(t, "source delete adhoc", "ERR could not delete source 'adhoc'");
 	/* The cycle ends with the task that runs. */
-	assert_string_equal(talk_say(t, "source cycle adhoc\n"), "OK\n");
-	assert_string_equal(talk_say(t, "source cycle adhoc\n"), "ERR could not cycle source 'adhoc'\n");
+	talk_expect(t, "source cycle adhoc", "OK");
+	talk_expect(t, "source cycle adhoc", "ERR could not cycle source 'adhoc'");
 	assert_int_equal(session_input(&other, (char[]){ "now 192.0.2.2\nhalt 1\ndone\n" }, 26), 26);
 	p = talk_wait(t, NSEC_PER_MSEC);
 	assert_non_null(strstr(p, "source cycle 'adhoc' id 2\n"));
@@ -311,9 +293,9 @@ a_swap_in_a_cycle_loses_nothing(void **state)
 	sources_find(&t->env, "s")->source.window = 4;
 	(void)talk_say(t, "source update s priority 1\n");
 	for (int i = 0; i < 3; i++) {
-		assert_string_equal(talk_say(t, "halt s\n"), "OK halted 4 of 's'\n");
+		talk_expect(t, "halt s", "OK halted 4 of 's'");
 		(void)lists_run(t, 2);
-		assert_string_equal(talk_say(t, "outfile swap out b\n"), "OK\n");
+		talk_expect(t, "outfile swap out b", "OK");
 	}
 	/* What was swapped in later only names the cycle; its end is where the
 	 * source's file is then. */

@@ -41,6 +41,8 @@ void talk_send(struct talk *, const char *text, size_t len, size_t piece);
 /* Sends the text, runs the engine, and returns what has been heard since the
  * last call. */
 const char *talk_say(struct talk *, const char *text);
+/* A line, and all that it is answered by, each without its newline at the end. */
+#define talk_expect(t, line, answer) assert_string_equal(talk_say(t, line "\n"), answer "\n")
 /* The same without sending; the clock moves. */
 const char *talk_wait(struct talk *, nsec_t advance);
 
