@@ -1,9 +1,11 @@
 #include "workerd/ctl/cmd.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "proto/line.h"
 #include "workerd/ctl/session.h"
 
 const struct cmd cmds[] = {
@@ -65,6 +67,30 @@ cmd_word(char *line, char **ret_rest)
 		*ret_rest = end + 1 + strspn(end + 1, " ");
 	}
 	return line;
+}
+
+/* More than any command has keys. */
+#define PAIR_WORDS_MAX 64
+
+bool
+cmd_pairs(struct session *s, const struct cmd_pairs *p, char *rest, void *values)
+{
+	char *words[PAIR_WORDS_MAX];
+	int n = line_split(rest, words, PAIR_WORDS_MAX);
+
+	if (n < 0) {
+		session_reply(s, "ERR %s", p->unsplit);
+		return false;
+	}
+	for (int i = 0; i < n; i += 2) {
+		int rc = i + 1 == n ? -ENOENT : p->set(s, values, words[i], words[i + 1]);
+
+		if (rc == -ENOENT)
+			session_reply(s, "ERR %s '%s' failed", p->param, words[i]);
+		if (rc != 0)
+			return false;
+	}
+	return true;
 }
 
 void

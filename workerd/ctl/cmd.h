@@ -1,6 +1,7 @@
 #ifndef VANTAGE_WORKERD_CTL_CMD_H
 #define VANTAGE_WORKERD_CTL_CMD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -38,6 +39,17 @@ struct cmd_verbs {
 
 /* The verb of that name; NULL: it has been answered. */
 const struct cmd *cmd_verb(struct session *, const struct cmd_verbs *, const char *name);
+
+/* "KEY VALUE..." behind a command. set takes one: 0; -ENOENT: no such key, or no
+ * value for it; another errno: it has been answered. True, or it has been answered,
+ * by errors that begin with these words. */
+struct cmd_pairs {
+	const char *unsplit; /* "source add params_get failed" */
+	const char *param;   /* "source add param", and the key behind it */
+	int (*set)(struct session *, void *values, const char *key, const char *value);
+};
+
+bool cmd_pairs(struct session *, const struct cmd_pairs *, char *rest, void *values);
 
 void cmd_attach(struct session *, char *rest);
 void cmd_config(struct session *, char *rest);

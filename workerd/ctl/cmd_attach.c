@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -7,8 +8,6 @@
 #include "workerd/ctl/attach.h"
 #include "workerd/ctl/cmd.h"
 #include "workerd/ctl/session.h"
-
-#define WORDS_MAX 64
 
 enum key_kind { KEY_TEXT, KEY_NUMBER, KEY_WORD };
 
@@ -90,31 +89,20 @@ store(const struct attach_key *k, struct attach_values *v, const char *text)
 	return false;
 }
 
-/* True, or it has replied with what is wrong. */
-static bool
-parse(struct session *s, char *rest, struct attach_values *v)
+static int
+set_key(struct session *s, void *values, const char *key, const char *text)
 {
-	char *words[WORDS_MAX];
-	int n = line_split(rest, words, WORDS_MAX);
+	const struct attach_key *k = find_key(key);
 
-	if (n < 0) {
-		session_reply(s, "ERR could not params_get");
-		return false;
-	}
-	for (int i = 0; i < n; i += 2) {
-		const struct attach_key *k = find_key(words[i]);
-
-		if (k == NULL || i + 1 == n) {
-			session_reply(s, "ERR command attach param '%s' failed", words[i]);
-			return false;
-		}
-		if (!store(k, v, words[i + 1])) {
-			session_reply(s, "ERR %s", k->error);
-			return false;
-		}
-	}
-	return true;
+	if (k == NULL)
+		return -ENOENT;
+	if (store(k, values, text))
+		return 0;
+	session_reply(s, "ERR %s", k->error);
+	return -EINVAL;
 }
+
+static const struct cmd_pairs pairs = { "could not params_get", "command attach param", set_key };
 
 void
 cmd_attach(struct session *s, char *rest)
@@ -124,7 +112,7 @@ cmd_attach(struct session *s, char *rest)
 		.name = s->name, .monitor = monitor, .cycle_id = 1, .priority = 1, .with_id = s->with_id
 	};
 
-	if (!parse(s, rest, &v))
+	if (!cmd_pairs(s, &pairs, rest, &v))
 		return;
 	if (s->env->shutdown > SHUTDOWN_DONE) {
 		session_reply(s, "ERR not accepted: the service is ending");

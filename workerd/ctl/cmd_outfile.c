@@ -9,7 +9,6 @@
 #include "workerd/ctl/sources.h"
 
 #define OPEN_USAGE "ERR usage: outfile open name <alias> file <path> mode <truncate|append>"
-#define WORDS_MAX 8
 
 enum { MODE_TRUNCATE = 1, MODE_APPEND };
 
@@ -22,44 +21,27 @@ struct open_values {
 	const char *format; /* ours */
 };
 
-static const char **
-open_value(struct open_values *v, const char *key)
+static int
+open_set(struct session *s, void *values, const char *key, const char *text)
 {
+	struct open_values *v = values;
 	const struct {
 		const char *key;
 		const char **value;
 	} keys[] = { { "file", &v->file }, { "format", &v->format }, { "mode", &v->mode },
 		{ "name", &v->name } };
 
+	(void)s;
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-		if (line_word_is(keys[i].key, key))
-			return keys[i].value;
-	}
-	return NULL;
-}
-
-/* True, or it has replied. */
-static bool
-open_parse(struct session *s, char *rest, struct open_values *v)
-{
-	char *words[WORDS_MAX];
-	int n = line_split(rest, words, WORDS_MAX);
-
-	if (n < 0) {
-		session_reply(s, "ERR params_get failed");
-		return false;
-	}
-	for (int i = 0; i < n; i += 2) {
-		const char **to = open_value(v, words[i]);
-
-		if (to == NULL || i + 1 == n) {
-			session_reply(s, "ERR param '%s' failed", words[i]);
-			return false;
+		if (line_word_is(keys[i].key, key)) {
+			*keys[i].value = text;
+			return 0;
 		}
-		*to = words[i + 1];
 	}
-	return true;
+	return -ENOENT;
 }
+
+static const struct cmd_pairs open_pairs = { "params_get failed", "param", open_set };
 
 /* At once: the next start must find it so. */
 static void
@@ -100,7 +82,7 @@ outfile_open(struct session *s, char *rest)
 	struct open_values v = { 0 };
 	int rc;
 
-	if (!open_parse(s, rest, &v) || !open_check(s, &v, &o))
+	if (!cmd_pairs(s, &open_pairs, rest, &v) || !open_check(s, &v, &o))
 		return;
 	if (!state_can_hold(v.name) || !state_can_hold(v.file))
 		rc = errbuf_set(&s->why, -EINVAL,

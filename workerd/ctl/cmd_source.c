@@ -1,5 +1,6 @@
 #include "workerd/ctl/cmd_source.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,8 +11,6 @@
 #include "workerd/ctl/cmd.h"
 #include "workerd/ctl/managed.h"
 #include "workerd/ctl/session.h"
-
-#define UPDATE_WORDS_MAX 8
 
 /* ---- list ---- */
 
@@ -60,54 +59,37 @@ struct update {
 	uint32_t priority_to;
 };
 
-/* One key and its value; true, or it has replied. */
-static bool
-update_key(struct session *s, struct update *u, const char *key, const char *value)
+static int
+update_set(struct session *s, void *values, const char *key, const char *text)
 {
 	static const struct word switches[] = { { "off", 0 }, { "on", 1 }, { NULL, 0 } };
+	struct update *u = values;
+	const char *wanted;
+	bool *good;
 
 	if (line_word_is(key, "autoreload")) {
-		u->autoreload = word_find(switches, value, &u->autoreload_to);
-		if (!u->autoreload)
-			session_reply(s, "ERR autoreload <on|off>");
-		return u->autoreload;
+		good = &u->autoreload;
+		*good = word_find(switches, text, &u->autoreload_to);
+		wanted = "autoreload <on|off>";
+	} else if (line_word_is(key, "cycles")) {
+		good = &u->cycles;
+		*good = strnum_u32(text, 0, UINT32_MAX, &u->cycles_to) == 0;
+		wanted = "cycles <number gte 0>";
+	} else if (line_word_is(key, "priority")) {
+		good = &u->priority;
+		*good = strnum_u32(text, 0, SOURCE_PRIORITY_MAX, &u->priority_to) == 0;
+		wanted = "priority <number gte 0>";
+	} else {
+		return -ENOENT;
 	}
-	if (line_word_is(key, "cycles")) {
-		u->cycles = strnum_u32(value, 0, UINT32_MAX, &u->cycles_to) == 0;
-		if (!u->cycles)
-			session_reply(s, "ERR cycles <number gte 0>");
-		return u->cycles;
-	}
-	if (line_word_is(key, "priority")) {
-		u->priority = strnum_u32(value, 0, SOURCE_PRIORITY_MAX, &u->priority_to) == 0;
-		if (!u->priority)
-			session_reply(s, "ERR priority <number gte 0>");
-		return u->priority;
-	}
-	session_reply(s, "ERR source update param '%s' failed", key);
-	return false;
+	if (*good)
+		return 0;
+	session_reply(s, "ERR %s", wanted);
+	return -EINVAL;
 }
 
-static bool
-update_parse(struct session *s, char *rest, struct update *u)
-{
-	char *words[UPDATE_WORDS_MAX];
-	int n = line_split(rest, words, UPDATE_WORDS_MAX);
-
-	if (n < 0) {
-		session_reply(s, "ERR source update params_get failed");
-		return false;
-	}
-	for (int i = 0; i < n; i += 2) {
-		if (i + 1 == n) {
-			session_reply(s, "ERR source update param '%s' failed", words[i]);
-			return false;
-		}
-		if (!update_key(s, u, words[i], words[i + 1]))
-			return false;
-	}
-	return true;
-}
+static const struct cmd_pairs update_pairs = { "source update params_get failed", "source update param",
+	update_set };
 
 /* What has changed, as the event tells it. */
 static void
@@ -178,7 +160,7 @@ source_update(struct session *s, char *rest)
 		session_reply(s, "ERR no such source '%s'", name);
 		return;
 	}
-	if (!update_parse(s, tail, &u))
+	if (!cmd_pairs(s, &update_pairs, tail, &u))
 		return;
 	if (m == NULL) {
 		update_attached(s, a, &u);

@@ -1,5 +1,6 @@
 #include "workerd/ctl/cmd_source.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -11,8 +12,6 @@
 #include "workerd/ctl/managed.h"
 #include "workerd/ctl/restore.h"
 #include "workerd/ctl/session.h"
-
-#define WORDS_MAX 32
 
 char *
 source_name(char *rest, char **ret_rest)
@@ -56,39 +55,22 @@ static const struct key {
 } keys[] = { KEY(autoreload), KEY(command), KEY(cycle_id), KEY(cycles), KEY(descr), KEY(file), KEY(list_id),
 	KEY(name), KEY(outfile), KEY(priority) };
 
-static const char **
-value_of(struct values *v, const char *key)
+static int
+set_value(struct session *s, void *values, const char *key, const char *text)
 {
+	(void)s;
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-		if (line_word_is(keys[i].name, key))
-			return (const char **)((char *)v + keys[i].off);
+		if (line_word_is(keys[i].name, key) && strlen(text) < SOURCE_TEXT_MAX) {
+			*(const char **)((char *)values + keys[i].off) = text;
+			return 0;
+		}
 	}
-	return NULL;
+	return -ENOENT;
 }
+
+static const struct cmd_pairs pairs = { "source add params_get failed", "source add param", set_value };
 
 /* True, or it has replied; so all that follow. */
-static bool
-split(struct session *s, char *rest, struct values *v)
-{
-	char *words[WORDS_MAX];
-	int n = line_split(rest, words, WORDS_MAX);
-
-	if (n < 0) {
-		session_reply(s, "ERR source add params_get failed");
-		return false;
-	}
-	for (int i = 0; i < n; i += 2) {
-		const char **to = value_of(v, words[i]);
-
-		if (to == NULL || i + 1 == n || strlen(words[i + 1]) >= SOURCE_TEXT_MAX) {
-			session_reply(s, "ERR source add param '%s' failed", words[i]);
-			return false;
-		}
-		*to = words[i + 1];
-	}
-	return true;
-}
-
 static bool
 check_names(struct session *s, const struct values *v, struct managed_options *o)
 {
@@ -215,6 +197,6 @@ source_add(struct session *s, char *rest)
 		session_reply(s, "ERR no data directory: the service keeps no files");
 		return;
 	}
-	if (split(s, rest, &v) && check_names(s, &v, &o) && check_numbers(s, &v, &o))
+	if (cmd_pairs(s, &pairs, rest, &v) && check_names(s, &v, &o) && check_numbers(s, &v, &o))
 		add(s, &o);
 }
