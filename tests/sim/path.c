@@ -31,20 +31,6 @@ struct room {
 	uint8_t packet[WIRE_MAX + 100];
 };
 
-static void
-put16(uint8_t *p, uint32_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-static void
-put32(uint8_t *p, uint32_t v)
-{
-	put16(p, v >> 16);
-	put16(p + 2, v & 0xffff);
-}
-
 /* ---- whether and when an answer comes ---- */
 
 static bool
@@ -132,12 +118,12 @@ record_hop(uint8_t *o, size_t len, const struct addr *a, uint32_t ms)
 	if (o[0] == 7) {
 		memcpy(o + at - 1, a->b, 4);
 	} else if (flag == 0) {
-		put32(o + at - 1, ms);
+		wire_put32(o + at - 1, ms);
 	} else {
 		if (flag == 3 && memcmp(o + at - 1, a->b, 4) != 0)
 			return;
 		memcpy(o + at - 1, a->b, 4);
-		put32(o + at + 3, ms);
+		wire_put32(o + at + 3, ms);
 	}
 	o[2] = (uint8_t)(at + need);
 }
@@ -206,7 +192,7 @@ icmp_error(const struct walk *w, struct topo_hop *h, const struct addr *from, ui
 	memset(p, 0, 8 + EXT_QUOTE);
 	p[0] = type;
 	p[1] = code;
-	put32(p + 4, rest);
+	wire_put32(p + 4, rest);
 	len = 8 + put_quote(w, h, distance, p + 8);
 	if (h->label_count > 0) {
 		len = 8 + EXT_QUOTE;
@@ -277,8 +263,8 @@ dst_icmp(const struct walk *w, struct wire_ip *ip, const uint8_t *seg, size_t le
 		answer_segment(w, ip, copy, len, 2);
 	} else if (icmp->kind == ICMP_KIND_TIME && d->time != ANSWER_SILENT && len >= 20) {
 		copy[0] = 14;
-		put32(copy + 12, ms_of_day(w));
-		put32(copy + 16, ms_of_day(w));
+		wire_put32(copy + 12, ms_of_day(w));
+		wire_put32(copy + 16, ms_of_day(w));
 		answer_segment(w, ip, copy, 20, 2);
 	}
 }
@@ -296,9 +282,9 @@ dst_udp(const struct walk *w, struct wire_ip *ip)
 		icmp_error(w, d, &w->pkt->dst, d->hops, type_unreach[f], code_port[f], 0);
 		return;
 	}
-	put16(seg, w->pkt->dport);
-	put16(seg + 2, w->pkt->sport);
-	put16(seg + 4, sizeof(seg));
+	wire_put16(seg, w->pkt->dport);
+	wire_put16(seg + 2, w->pkt->sport);
+	wire_put16(seg + 4, sizeof(seg));
 	answer_segment(w, ip, seg, sizeof(seg), 6);
 }
 
@@ -313,20 +299,20 @@ dst_tcp(const struct walk *w, struct wire_ip *ip)
 
 	if (d->tcp == ANSWER_SILENT || (flags & TCP_RST) != 0)
 		return;
-	put16(seg, w->pkt->dport);
-	put16(seg + 2, w->pkt->sport);
-	put32(seg + 4, accept ? w->out->random(w->out->ctx) : w->pkt->tcp.ack);
+	wire_put16(seg, w->pkt->dport);
+	wire_put16(seg + 2, w->pkt->sport);
+	wire_put32(seg + 4, accept ? w->out->random(w->out->ctx) : w->pkt->tcp.ack);
 	seg[12] = 5 << 4;
 	seg[13] = TCP_RST;
 	if ((flags & TCP_ACK) == 0) {
-		put32(seg + 8, w->pkt->tcp.seq + 1);
+		wire_put32(seg + 8, w->pkt->tcp.seq + 1);
 		seg[13] = accept ? TCP_SYN | TCP_ACK : TCP_RST | TCP_ACK;
 	}
 	if (accept) {
 		seg[12] = 6 << 4;
 		seg[20] = 2;
 		seg[21] = 4;
-		put16(seg + 22, 1460);
+		wire_put16(seg + 22, 1460);
 	}
 	if (d->echoid)
 		ip->id = (uint16_t)w->pkt->ip_id;

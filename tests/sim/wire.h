@@ -24,6 +24,10 @@ struct wire_ip {
 	uint32_t frag_id;
 };
 
+/* In network order. */
+void wire_put16(uint8_t *, size_t);
+void wire_put32(uint8_t *, uint32_t);
+
 /* A whole packet: header, and a segment whose checksum field at csum_at is
  * filled (SIZE_MAX: none is). Returns its length. */
 size_t wire_packet(uint8_t *buf, const struct wire_ip *, const uint8_t *seg, size_t len, size_t csum_at);
