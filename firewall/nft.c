@@ -288,19 +288,48 @@ blanks_fill(uint8_t *msg, size_t len, const char *blank, const char *text, size_
 	}
 }
 
+/* chain is CHAIN_BLANK, whose last digits become the interface's number. */
+static void
+chain_number(char chain[sizeof(CHAIN_BLANK)], uint32_t ifindex)
+{
+	for (size_t i = sizeof(CHAIN_BLANK) - 2; ifindex > 0; i--, ifindex /= 10)
+		chain[i] = (char)('0' + ifindex % 10);
+}
+
 static int
 egress_cover(struct firewall *fw, uint32_t ifindex, const char *ifname)
 {
 	struct firewall_message m = fw->cover;
 	char device[IFNAMSIZ] = "", chain[] = CHAIN_BLANK;
 
-	for (size_t i = sizeof(chain) - 2; ifindex > 0; i--, ifindex /= 10)
-		chain[i] = (char)('0' + ifindex % 10);
+	chain_number(chain, ifindex);
 	memcpy(device, ifname, strnlen(ifname, IFNAMSIZ - 1));
 	/* The name is padded with NULs: the kernel reads up to the first. */
 	blanks_fill(m.bytes, m.len, DEVICE_BLANK, device, IFNAMSIZ - 1);
 	blanks_fill(m.bytes, m.len, CHAIN_BLANK, chain, sizeof(chain) - 1);
 	return fw_batch_send(fw->nl, m.bytes, m.len);
+}
+
+/*
+ * From Linux 6.16 on a chain stays when its interface has gone, for the next of
+ * that name: on a host of containers they would be ever more. One that cannot be
+ * removed, or has gone by itself, harms nobody.
+ */
+static void
+egress_uncover(struct firewall *fw, uint32_t ifindex)
+{
+	uint8_t bytes[FW_BATCH_SMALL];
+	char chain[] = CHAIN_BLANK;
+	struct nlmsghdr *nlh;
+	struct fw_batch b;
+
+	chain_number(chain, ifindex);
+	fw_batch_init_fixed(&b, bytes, sizeof(bytes), &fw->seq);
+	nlh = fw_batch_msg(&b, NFT_MSG_DELCHAIN, NFPROTO_NETDEV, 0);
+	mnl_attr_put_strz(nlh, NFTA_CHAIN_TABLE, TABLE);
+	mnl_attr_put_strz(nlh, NFTA_CHAIN_NAME, chain);
+	fw_batch_done(&b);
+	(void)fw_batch_commit(&b, fw->nl);
 }
 
 static int
@@ -430,14 +459,18 @@ firewall_on_events(struct firewall *fw, struct errbuf *reterr)
 }
 
 static int
-link_cover(struct firewall *fw, const struct nlmsghdr *nlh)
+link_follow(struct firewall *fw, const struct nlmsghdr *nlh)
 {
 	const struct ifinfomsg *info = mnl_nlmsg_get_payload(nlh);
 	const char *name = attr_text(nlh, sizeof(*info), IFLA_IFNAME);
 
-	if (nlh->nlmsg_type != RTM_NEWLINK || name == NULL)
+	if (name == NULL)
 		return 0;
-	return egress_cover(fw, (uint32_t)info->ifi_index, name);
+	/* A port that leaves its bridge is told of as a link that goes, too, with
+	 * the bridge's family: it is still there. */
+	if (nlh->nlmsg_type == RTM_DELLINK && info->ifi_family == AF_UNSPEC)
+		egress_uncover(fw, (uint32_t)info->ifi_index);
+	return nlh->nlmsg_type == RTM_NEWLINK ? egress_cover(fw, (uint32_t)info->ifi_index, name) : 0;
 }
 
 int
@@ -452,7 +485,7 @@ firewall_on_links(struct firewall *fw, struct errbuf *reterr)
 
 		for (int left = (int)n; fw->egress && mnl_nlmsg_ok(nlh, left);
 		     nlh = mnl_nlmsg_next(nlh, &left)) {
-			rc = link_cover(fw, nlh);
+			rc = link_follow(fw, nlh);
 			/* It went as fast as it came: nothing to cover. */
 			/* Or, on older kernels, a new name for what is covered. */
 			if (rc != 0 && rc != -ENOENT && rc != -ENODEV && rc != -EEXIST)

@@ -127,6 +127,49 @@ def test_the_owner_of_a_directory_leads_nobody_to_another_file(quiet, tmp_path, 
         it.proc.terminate()
 
 
+# --- interfaces that come and go ---
+
+def egress_chains(net):
+    listed = run("ip", "netns", "exec", net.near, "nft", "list", "table", "netdev", "vantage").stdout
+    return listed.count("chain egress-")
+
+
+def eventually(good, seconds=10):
+    deadline = time.monotonic() + seconds
+    while not good() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return good()
+
+
+def test_interfaces_that_go_take_their_chain_along(quiet):
+    """A host of containers makes and removes them all day."""
+    with pair_of(quiet) as it:
+        assert it.do("ask(HELLO, 1)")[0] == 0
+        assert egress_chains(quiet) == 2
+        run("ip", "-n", quiet.near, "link", "add", "vbstay", "type", "veth", "peer", "name", "vbpeer")
+        for i in range(30):
+            run("ip", "-n", quiet.near, "link", "add", "vbn%d" % i, "type", "veth", "peer", "name", "vbp%d" % i)
+            run("ip", "-n", quiet.near, "link", "del", "vbn%d" % i)
+        assert eventually(lambda: egress_chains(quiet) == 4)
+        run("ip", "-n", quiet.near, "link", "del", "vbstay")
+        assert eventually(lambda: egress_chains(quiet) == 2)
+
+
+def test_a_port_that_leaves_its_bridge_is_still_covered(quiet):
+    with pair_of(quiet) as it:
+        it.do("take('ring', RING)")
+        for words in ("add vbbr type bridge", "add vbnew type veth peer name vbpeer", "set vbpeer up", "set vbnew up",
+                      "set vbnew master vbbr", "set vbnew nomaster"):
+            run("ip", "-n", quiet.near, "link", *words.split())
+        try:
+            assert eventually(lambda: egress_chains(quiet) == 5)
+            time.sleep(0.2)
+            assert it.do("frame('ring', 'vbnew', bytes(60))") == errno.ENOBUFS
+        finally:
+            run("ip", "-n", quiet.near, "link", "del", "vbnew")
+            run("ip", "-n", quiet.near, "link", "del", "vbbr")
+
+
 # --- kernels that lack something, which strace pretends ---
 
 LACKS = {
