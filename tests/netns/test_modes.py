@@ -242,6 +242,14 @@ def printed(text):
     return [name.rstrip(":") for name in targets(text)]
 
 
+def ping_by_socket(serving, dst):
+    """A client beside the sources has its measurement taken, and its end."""
+    client = Control(serving.socket)
+    client.stream.write(b"attach\nping -c 1 %s\ndone\n" % dst.encode())
+    assert b"OK id-1" in client.read()
+    client.close()
+
+
 def destinations(records):
     return sorted(r["dst"] for r in records if r["type"] == "ping")
 
@@ -310,10 +318,7 @@ def test_outcopy_has_all_results(serving):
     ctl = serving.start(["-o", "all.warts", "-O", "outcopy"])
     assert ctl.say("outfile open name a file a.json format json mode truncate") == "OK"
     serving.measure(ctl, [net.DST[4], net.ALIAS[4]], "outfile a")
-    client = Control(serving.socket)
-    client.stream.write(b"attach\nping -c 1 %s\ndone\n" % net.DST[6].encode())
-    assert b"OK id-1" in client.read()
-    client.close()
+    ping_by_socket(serving, net.DST[6])
     ctl.close()
     assert serving.end()[0] == 0
     with open(os.path.join(serving.data, "a.json")) as text:
@@ -347,11 +352,9 @@ def test_a_reader_that_stops_holds_nobody_up(serving):
     serving.list(todo)
     assert ctl.say('source add name s command "ping -c 1 -W 1" file l') == "OK source added"
     time.sleep(2)
-    client = Control(serving.socket)
     began = time.monotonic()
-    client.stream.write(b"attach\nping -c 1 %s\ndone\n" % net.DST[4].encode())
-    assert b"OK id-1" in client.read() and time.monotonic() - began < 2
-    client.close()
+    ping_by_socket(serving, net.DST[4])
+    assert time.monotonic() - began < 2
     found = []
     with os.fdopen(ends[0]) as stream:
         for line in stream:
@@ -458,10 +461,7 @@ def test_a_limit_on_file_sizes_kills_nobody(serving):
     assert ctl.say('source add name s command "ping -c 1 -W 1" file l') == "OK source added"
     wait_for(lambda: "File too large" in ctl.say("outfile list"))
     assert 100 < len(destinations(read_warts(serving.path("out.warts")))) < 2000
-    client = Control(serving.socket)
-    client.stream.write(b"attach\nping -c 1 %s\ndone\n" % net.DST[4].encode())
-    assert b"OK id-1" in client.read()
-    client.close()
+    ping_by_socket(serving, net.DST[4])
     ctl.close()
     assert serving.end()[0] == 0
     assert 100 < len(destinations(read_warts(serving.path("out.warts")))) < 2000
