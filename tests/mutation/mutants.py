@@ -211,7 +211,7 @@ NFT = [
     ("table != NULL && strcmp(table, TABLE) == 0", "table != NULL",
      [O + "::test_without_owners_other_tables_are_others_affair"]),
     ("RTM_NEWLINK ? egress_cover(fw, (uint32_t)info->ifi_index, name) : 0;", "RTM_NEWLINK ? 0 : 0;", NEW_LINK),
-    ("&& info->ifi_family == AF_UNSPEC)", ")", [F + "::test_a_port_that_leaves_its_bridge_is_still_covered"]),
+    ("&& info->ifi_family == AF_UNSPEC)", ")", [F + "::test_a_port_that_leaves_its_bridge_is_covered_all_the_time"]),
     ("\t\tegress_uncover(fw, (uint32_t)info->ifi_index);\n", "\t\t(void)0;\n",
      [F + "::test_interfaces_that_go_take_their_chain_along"]),
     ("fw->egress = egress_install(fw, policy) == 0;", "fw->egress = true;", [B + "::test_the_ring_cannot_send"]),

@@ -5,6 +5,7 @@ import os
 import pathlib
 import signal
 import socket
+import subprocess
 import time
 
 import pytest
@@ -155,19 +156,24 @@ def test_interfaces_that_go_take_their_chain_along(quiet):
         assert eventually(lambda: egress_chains(quiet) == 2)
 
 
-def test_a_port_that_leaves_its_bridge_is_still_covered(quiet):
+def test_a_port_that_leaves_its_bridge_is_covered_all_the_time(quiet):
     with pair_of(quiet) as it:
         it.do("take('ring', RING)")
-        for words in ("add vbbr type bridge", "add vbnew type veth peer name vbpeer", "set vbpeer up", "set vbnew up",
-                      "set vbnew master vbbr", "set vbnew nomaster"):
+        for words in ("add vbbr type bridge", "add vbnew type veth peer name vbpeer", "set vbpeer up", "set vbnew up"):
             run("ip", "-n", quiet.near, "link", *words.split())
-        try:
-            assert eventually(lambda: egress_chains(quiet) == 5)
-            time.sleep(0.2)
-            assert it.do("frame('ring', 'vbnew', bytes(60))") == errno.ENOBUFS
-        finally:
-            run("ip", "-n", quiet.near, "link", "del", "vbnew")
-            run("ip", "-n", quiet.near, "link", "del", "vbbr")
+        with subprocess.Popen(["ip", "netns", "exec", quiet.near, "nft", "monitor", "chains"], text=True,
+                              stdout=subprocess.PIPE) as monitor:
+            try:
+                assert eventually(lambda: egress_chains(quiet) == 5)
+                for words in ("set vbnew master vbbr", "set vbnew nomaster"):
+                    run("ip", "-n", quiet.near, "link", *words.split())
+                time.sleep(0.5)
+                assert it.do("frame('ring', 'vbnew', bytes(60))") == errno.ENOBUFS
+            finally:
+                monitor.terminate()
+                run("ip", "-n", quiet.near, "link", "del", "vbnew")
+                run("ip", "-n", quiet.near, "link", "del", "vbbr")
+            assert "delete chain" not in monitor.stdout.read()
 
 
 # --- kernels that lack something, which strace pretends ---
