@@ -62,12 +62,6 @@ crowd_ended(struct crowd *c)
 }
 
 bool
-crowd_waits(const struct crowd *c)
-{
-	return c->at < c->lines.len;
-}
-
-bool
 crowd_open(struct crowd *c, uint64_t out, nsec_t now)
 {
 	if (c->max == 0)
@@ -91,7 +85,7 @@ crowd_take(struct crowd *c, struct buf *out, uint64_t *ret_line)
 {
 	struct entry e;
 
-	if (!crowd_waits(c))
+	if (c->at == c->lines.len)
 		return false;
 	memcpy(&e, c->lines.p + c->at, sizeof(e));
 	buf_bytes(out, c->lines.p + c->at + sizeof(e), e.len);

@@ -33,7 +33,6 @@ bool crowd_put(struct crowd *, uint64_t line, const void *command, size_t len, u
 /* One of ours has ended. */
 void crowd_ended(struct crowd *);
 
-bool crowd_waits(const struct crowd *);
 /* May one more be sent, with so many out? */
 bool crowd_open(struct crowd *, uint64_t out, nsec_t now);
 /* When to ask that again, if nothing ends before; INT64_MAX: never. */

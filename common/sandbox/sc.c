@@ -12,8 +12,9 @@
 #include <sys/ucontext.h>
 #endif
 
-uint32_t
-sc_count(const struct sc_rule *rules)
+/* Distinct names. */
+static uint32_t
+count_names(const struct sc_rule *rules)
 {
 	uint32_t n = 0;
 
@@ -49,7 +50,7 @@ sc_print(FILE *out, const struct sc_rule *rules)
 		print_args(out, r);
 		fprintf(out, "\t# %s\n", r->why);
 	}
-	fprintf(out, "%u names; everything else kills the process\n", sc_count(rules));
+	fprintf(out, "%u names; everything else kills the process\n", count_names(rules));
 }
 
 #ifdef VANTAGE_SANDBOX_TRAP

@@ -52,7 +52,4 @@ int sc_load(const struct sc_rule *, struct errbuf *reterr);
 /* A line for each row; then how many names there are. */
 void sc_print(FILE *, const struct sc_rule *);
 
-/* Distinct names. */
-uint32_t sc_count(const struct sc_rule *);
-
 #endif

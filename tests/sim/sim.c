@@ -551,12 +551,6 @@ sim_ports_held(const struct sim *s)
 	return (uint32_t)s->ports_held;
 }
 
-const struct engine_stats *
-sim_stats(const struct sim *s)
-{
-	return engine_stats_get(s->engine);
-}
-
 void
 sim_halt_at(struct sim *s, nsec_t at)
 {

@@ -91,7 +91,6 @@ nsec_t sim_now(const struct sim *);        /* since the simulator began */
 uint32_t sim_progress(const struct sim *); /* in-progress copies so far */
 const struct addr *sim_route_via(const struct sim *); /* of the last route asked for */
 uint32_t sim_ports_held(const struct sim *);
-const struct engine_stats *sim_stats(const struct sim *);
 
 /* At this time: end all that run; hand in a packet. Times are since the
  * simulator began. */

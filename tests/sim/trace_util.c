@@ -8,15 +8,6 @@
 
 #include <cmocka.h>
 
-struct addr
-util_addr(const char *text)
-{
-	struct addr a = { 0 };
-
-	assert_int_equal(addr_parse(text, &a), 0);
-	return a;
-}
-
 void
 util_assert_addr(const struct addr *a, const char *text)
 {

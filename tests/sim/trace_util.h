@@ -11,7 +11,6 @@
 /* Three routers, then any destination that answers. */
 #define NET "ttl 1: 192.0.2.1 2001:db8::1; ttl 2: 192.0.2.2 2001:db8::2; ttl 3: 192.0.2.3 2001:db8::3;"
 
-struct addr util_addr(const char *text);
 void util_assert_addr(const struct addr *, const char *text);
 
 /* The last record. */

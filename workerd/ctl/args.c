@@ -21,6 +21,7 @@ struct cursor {
 	char *out;
 	char *out_end;
 	struct errbuf *err;
+	uint64_t given; /* options, bit by row */
 };
 
 static bool
@@ -341,15 +342,15 @@ row_find(const struct arg_spec *rows, char letter)
 
 /* One letter of a cluster; c->p is behind it. */
 static int
-take_option(struct cursor *c, const struct arg_spec *row, void *dst, uint64_t bit, struct args_given *given)
+take_option(struct cursor *c, const struct arg_spec *row, void *dst, uint64_t bit)
 {
 	void *at = (char *)dst + row->off;
 	struct arg_str value;
 	int rc;
 
-	if ((given->rows & bit) != 0 && !repeatable(row))
+	if ((c->given & bit) != 0 && !repeatable(row))
 		return errbuf_set(c->err, -EINVAL, "repeated option -%c", row->letter);
-	given->rows |= bit;
+	c->given |= bit;
 	if (row->kind == ARG_FLAG) {
 		*(bool *)at = true;
 		return 0;
@@ -363,7 +364,7 @@ take_option(struct cursor *c, const struct arg_spec *row, void *dst, uint64_t bi
 /* A word that begins with '-': letters, of which the last may take the next
  * word as its value. */
 static int
-take_cluster(struct cursor *c, void *dst, struct args_given *given)
+take_cluster(struct cursor *c, void *dst)
 {
 	for (c->p++; *c->p != '\0' && !is_blank(*c->p);) {
 		size_t i = row_find(c->rows, *c->p);
@@ -372,7 +373,7 @@ take_cluster(struct cursor *c, void *dst, struct args_given *given)
 		if (c->rows[i].letter == '\0')
 			return refuse_unknown(c);
 		c->p++;
-		rc = take_option(c, &c->rows[i], dst, 1ULL << i, given);
+		rc = take_option(c, &c->rows[i], dst, 1ULL << i);
 		if (rc != 0)
 			return rc;
 		if (c->rows[i].kind != ARG_FLAG)
@@ -397,8 +398,9 @@ take_target(struct cursor *c, const char **ret)
 	return 0;
 }
 
-void
-args_defaults(const struct arg_spec *rows, void *dst)
+/* CALL rows are left alone: who has some zeroes the struct first. */
+static void
+set_defaults(const struct arg_spec *rows, void *dst)
 {
 	for (const struct arg_spec *row = rows; row->letter != '\0'; row++) {
 		void *at = (char *)dst + row->off;
@@ -430,7 +432,7 @@ args_defaults(const struct arg_spec *rows, void *dst)
 
 int
 args_parse(const struct arg_spec *rows, const char *method, const char *text, void *dst,
-    struct args_given *given, struct args_scratch *scratch, const char **ret_target, struct errbuf *reterr)
+    struct args_scratch *scratch, const char **ret_target, struct errbuf *reterr)
 {
 	struct cursor c = { .rows = rows,
 		.method = method,
@@ -439,23 +441,14 @@ args_parse(const struct arg_spec *rows, const char *method, const char *text, vo
 		.out_end = scratch->text + sizeof(scratch->text),
 		.err = reterr };
 
-	given->rows = 0;
-	args_defaults(rows, dst);
+	set_defaults(rows, dst);
 	for (skip_blanks(&c); *c.p == '-'; skip_blanks(&c)) {
-		int rc = take_cluster(&c, dst, given);
+		int rc = take_cluster(&c, dst);
 
 		if (rc != 0)
 			return rc;
 	}
 	return take_target(&c, ret_target);
-}
-
-bool
-args_has(const struct arg_spec *rows, const struct args_given *given, char letter)
-{
-	size_t i = row_find(rows, letter);
-
-	return rows[i].letter != '\0' && (given->rows >> i & 1) != 0;
 }
 
 const char *

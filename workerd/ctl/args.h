@@ -57,36 +57,25 @@ struct arg_spec {
 	const char *otherwise; /* what leaving it out means, where def cannot say it; for help */
 };
 
-/* Which options were given: bit by row. At most 64 rows. */
-struct args_given {
-	uint64_t rows;
-};
-
 #define ARGS_LINE_MAX 8192
 struct args_scratch {
 	char text[ARGS_LINE_MAX];
 };
 
-/* Fill the defaults of all rows into dst: those of NUM, TIME, U32 and WORD from
- * the table, nothing given for the others. CALL rows are left alone: zero the
- * struct first. args_parse begins with this. */
-void args_defaults(const struct arg_spec *, void *dst);
-
 /*
- * Parses the options at the start of text into dst; *ret_target is the rest,
- * from the first word that does not begin with '-', trailing blanks trimmed
- * ("" when there is none). Errors name the option and the range:
+ * Parses the options at the start of text into dst, over the defaults of all rows
+ * (at most 64): those of NUM, TIME, U32 and WORD from the table, nothing given for
+ * the others; CALL rows have none, so zero dst first. *ret_target is the rest, from
+ * the first word that does not begin with '-', trailing blanks trimmed ("" when
+ * there is none). Errors name the option and the range:
  * "-q failed: attempts must be within 1 - 20", "repeated option -q",
  * "could not parse <method> command".
  */
 int args_parse(const struct arg_spec *, const char *method, const char *text, void *dst,
-    struct args_given *, struct args_scratch *, const char **ret_target, struct errbuf *);
+    struct args_scratch *, const char **ret_target, struct errbuf *);
 
 /* The target that args_parse left, of a method that takes one address. */
 int args_target(const char *text, const char *method, struct addr *ret, struct errbuf *);
-
-/* Was the option with this letter given? */
-bool args_has(const struct arg_spec *, const struct args_given *, char letter);
 
 /* Help: one line per option, "  -q attempts   probes per hop (1 - 20, default 2)". */
 void args_help(struct buf *, const struct arg_spec *);

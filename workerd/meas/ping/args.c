@@ -480,13 +480,12 @@ ping_parse(const struct meas_type *type, struct meas_env *env, const char *text,
 	/* every byte of it that is read was written: no need to clear 8 kB for each ping */
 	struct args_scratch scratch __attribute__((uninitialized));
 	struct opts o = { 0 };
-	struct args_given given;
 	const char *target;
 	struct addr dst;
 	int rc;
 
 	(void)env;
-	rc = args_parse(ping_args, "ping", text, &o, &given, &scratch, &target, reterr);
+	rc = args_parse(ping_args, "ping", text, &o, &scratch, &target, reterr);
 	if (rc == 0)
 		rc = args_target(target, "ping", &dst, reterr);
 	return rc != 0 ? rc : make(type, &o, &dst, ret, reterr);

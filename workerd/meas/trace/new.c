@@ -237,12 +237,11 @@ trace_parse(const struct meas_type *type, struct meas_env *env, const char *text
 	/* every byte of it that is read was written: no need to clear 8 kB for each trace */
 	struct args_scratch scratch __attribute__((uninitialized));
 	struct trace_opts o = { 0 };
-	struct args_given given;
 	const char *target;
 	struct addr dst;
 	int rc;
 
-	rc = args_parse(trace_args, "trace", text, &o, &given, &scratch, &target, reterr);
+	rc = args_parse(trace_args, "trace", text, &o, &scratch, &target, reterr);
 	if (rc == 0)
 		rc = args_target(target, "trace", &dst, reterr);
 	if (rc == 0)
