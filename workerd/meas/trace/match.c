@@ -80,7 +80,9 @@ match_udp(const struct trace *t, const struct pkt *q)
 static int32_t
 match_ip(const struct trace *t, const struct pkt *q)
 {
-	return from_number(q->src.family == ADDR_IP4 ? q->ip_id : q->flow, trace_sent(t));
+	uint16_t sent = trace_sent(t);
+
+	return q->src.family == ADDR_IP4 ? from_ip_id((uint16_t)q->ip_id, sent) : from_number(q->flow, sent);
 }
 
 static int32_t
