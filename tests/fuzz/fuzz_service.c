@@ -79,6 +79,7 @@ static const char *const lines[] = {
 	"config set slice y window 1\n",
 	"config set tcp-slice x\n",
 	"config set tcp-slice y\n",
+	"config set dnp /gr\\xc3\\xbcn\\x5c\n",
 	"config commit\n",
 	"config begin\nconfig commit\n",
 	"config abort\n",
