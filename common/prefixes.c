@@ -80,7 +80,7 @@ line_read(struct prefixes *dnp, char *line, const char *path, uint32_t number, s
 	char *word, *end;
 	int rc;
 
-	line[strcspn(line, "#\r\n")] = '\0';
+	line[strcspn(line, "#\r")] = '\0';
 	word = line + strspn(line, " \t");
 	end = word + strcspn(word, " \t");
 	if (*word == '\0')
@@ -95,23 +95,46 @@ line_read(struct prefixes *dnp, char *line, const char *path, uint32_t number, s
 	return errbuf_set(reterr, rc, "%s:%u:%u: %s", path, number, (unsigned)(word - line) + 1, why.text);
 }
 
+/* 1: a line, without its end; 0: no more; -EMSGSIZE; -EILSEQ: a NUL, behind which
+ * a prefix would be passed over in silence. */
+static int
+line_take(FILE *file, char line[LINE_MAX_BYTES])
+{
+	size_t len = 0;
+	int c;
+
+	while ((c = getc(file)) != EOF && c != '\n') {
+		if (c == '\0')
+			return -EILSEQ;
+		if (len == LINE_MAX_BYTES - 1)
+			return -EMSGSIZE;
+		line[len++] = (char)c;
+	}
+	line[len] = '\0';
+	return c != EOF || len > 0;
+}
+
 int
 prefixes_read(struct prefixes *dnp, const char *path, struct errbuf *reterr)
 {
 	char line[LINE_MAX_BYTES];
 	FILE *file = fopen(path, "re");
 	uint32_t number = 1;
-	int rc = 0;
+	int rc;
 
 	if (file == NULL)
 		return errbuf_set(reterr, -errno, "%s: %s", path, strerror(errno));
-	for (; rc == 0 && fgets(line, sizeof(line), file) != NULL; number++) {
-		if (strchr(line, '\n') == NULL && strlen(line) == sizeof(line) - 1)
-			rc = errbuf_set(reterr, -EINVAL, "%s:%u:1: line longer than %d bytes", path, number,
-			    LINE_MAX_BYTES - 2);
-		else
-			rc = line_read(dnp, line, path, number, reterr);
+	for (; (rc = line_take(file, line)) > 0; number++) {
+		rc = line_read(dnp, line, path, number, reterr);
+		if (rc != 0)
+			break;
 	}
+	if (rc == -EMSGSIZE)
+		rc = errbuf_set(
+		    reterr, -EINVAL, "%s:%u:1: line longer than %d bytes", path, number, LINE_MAX_BYTES - 1);
+	if (rc == -EILSEQ)
+		rc = errbuf_set(
+		    reterr, -EINVAL, "%s:%u:1: contains a NUL byte: not a text file", path, number);
 	if (rc == 0 && ferror(file))
 		rc = errbuf_set(reterr, -EIO, "%s: read error", path);
 	(void)fclose(file);

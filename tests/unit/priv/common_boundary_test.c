@@ -80,6 +80,51 @@ bad_prefixes_are_refused(void **state)
 	prefixes_fini(&p);
 }
 
+/* A file of len bytes, read; what went wrong in err. */
+static int
+read_bytes(struct prefixes *p, const char *bytes, size_t len, struct errbuf *err)
+{
+	char path[] = "/tmp/prefixes_test_XXXXXX";
+	int fd = mkstemp(path), rc;
+
+	assert_int_equal(write(fd, bytes, len), len);
+	(void)close(fd);
+	rc = prefixes_read(p, path, err);
+	(void)unlink(path);
+	return rc;
+}
+
+#define READ(p, text, err) read_bytes(p, text, sizeof(text) - 1, err)
+
+static void
+no_line_of_a_prefix_file_is_lost_in_silence(void **state)
+{
+	struct prefixes p = { 0 };
+	struct errbuf err = { "" };
+	char line[300];
+
+	(void)state;
+	assert_int_equal(READ(&p, "", &err), 0);
+	assert_int_equal(READ(&p, "\n# none\r\n \n", &err), 0);
+	assert_int_equal(p.ip4.count, 0);
+	assert_int_equal(READ(&p, "192.0.2.0/24\r\n2001:db8::/32 # two\n198.51.100.0/24", &err), 0);
+	assert_int_equal(p.ip4.count, 2);
+	assert_int_equal(p.ip6.count, 1);
+	/* As a power cut leaves a file on some file systems. */
+	assert_int_equal(READ(&p, "192.0.2.0/24\n\0\0\0\0", &err), -EINVAL);
+	assert_non_null(strstr(err.text, ":2:1: contains a NUL byte"));
+	assert_int_equal(READ(&p, "\000192.0.2.0/24\n", &err), -EINVAL);
+	assert_int_equal(READ(&p, "192.0.2.0/24 #\0\n203.0.113.0/24\n", &err), -EINVAL);
+	memset(line, ' ', sizeof(line));
+	line[254] = '\n';
+	assert_int_equal(read_bytes(&p, line, 255, &err), 0);
+	line[254] = ' ';
+	assert_int_equal(read_bytes(&p, line, 255, &err), 0);
+	assert_int_equal(read_bytes(&p, line, 256, &err), -EINVAL);
+	assert_non_null(strstr(err.text, ":1:1: line longer than 255 bytes"));
+	prefixes_fini(&p);
+}
+
 /* ---- the configuration ---- */
 
 static int
@@ -432,6 +477,7 @@ main(void)
 		cmocka_unit_test(overlapping_and_touching_prefixes_become_one_range),
 		cmocka_unit_test(the_whole_space_is_one_range),
 		cmocka_unit_test(bad_prefixes_are_refused),
+		cmocka_unit_test(no_line_of_a_prefix_file_is_lost_in_silence),
 		cmocka_unit_test(every_word_is_read),
 		cmocka_unit_test(a_bad_line_is_named_by_line_and_column),
 		cmocka_unit_test(a_file_that_others_may_write_is_refused),
