@@ -52,7 +52,7 @@ def test_spoofed_source_stays_here_when_not_allowed(af, pair_with, recorder_t):
 
 
 @pytest.mark.parametrize("strange", ["0.0.0.0", "0.0.0.1", "224.0.0.5", "255.255.255.255", "::",
-                                     "::ffff:192.0.2.1", "fe80::1", "ff02::1"])
+                                     "fe80::1", "ff02::1"])
 def test_strange_target_spoils_nobodys_route(strange, pair_with, recorder_t):
     """The kernel's answer for such an address holds for no other, although the
     default route covers them all."""
