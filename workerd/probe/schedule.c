@@ -18,6 +18,10 @@
 #define RUN_PROBES 64
 #define RUN_STEPS 1024 /* tasks that end without a probe count too */
 
+/* Deadlines of so many tasks are looked at no more often than this. */
+#define LULL_TASKS 256
+#define LULL_NS PACE_GROUP_MAX_NS
+
 /* How long to leave the kernel alone when its queue is full. */
 #define RETRY_NS (200 * NSEC_PER_USEC)
 
@@ -450,10 +454,12 @@ next_wake(const struct engine *e, bool more)
 
 		slot = own > slot ? own : slot;
 	}
-	/* Deadlines inside a group wait for its end: a wake-up of their own
-	 * would cost more than the probe that they end. */
+	/* Deadlines inside a group wait for its end, and those of many tasks for
+	 * each other: a wake-up of their own would cost more than what they end. */
 	if (when < e->pace.group)
 		when = e->pace.group;
+	if (when < e->now.mono + LULL_NS && e->running >= LULL_TASKS)
+		when = e->now.mono + LULL_NS;
 	return slot < when ? slot : when;
 }
 

@@ -249,6 +249,41 @@ sent_at(struct engine *e, nsec_t at, const struct net *net)
 
 /* It is told that a task has begun, and then has the next: as a client that
  * sends one command for each MORE. */
+/* Runs in a tenth of a second, of so many tasks that all wait for times of their
+ * own. */
+static uint32_t
+runs_of_waiting(uint32_t tasks)
+{
+	struct net net;
+	struct engine *e = engine_make(&net, 0, 0);
+	struct list l;
+	uint32_t runs = 0;
+	nsec_t end = 2 * NSEC_PER_SEC + 100 * NSEC_PER_MSEC;
+
+	list_make(&l, e, tasks, 1);
+	for (uint32_t i = 0; i < tasks; i++)
+		l.items[i].rest = NSEC_PER_SEC + (nsec_t)i * (100 * NSEC_PER_MSEC / tasks);
+	source_wake(&l.source);
+	run_until(e, NSEC_PER_SEC, 2 * NSEC_PER_SEC, 0, &net, NULL);
+	for (nsec_t now = 2 * NSEC_PER_SEC; now < end; runs++) {
+		struct instant at = { now, now + 1000 * NSEC_PER_SEC };
+
+		now = engine_run(e, &at);
+	}
+	assert_true(net.sent > 2 * tasks * 9 / 10);
+	engine_free(e);
+	free(l.items);
+	return runs;
+}
+
+static void
+deadlines_of_many_tasks_wait_for_each_other(void **state)
+{
+	(void)state;
+	assert_in_range(runs_of_waiting(50), 50, 200);
+	assert_in_range(runs_of_waiting(400), 40, 110);
+}
+
 static void
 a_source_that_ran_dry_waits_for_no_group(void **state)
 {
@@ -497,6 +532,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_pace_is_kept_within_a_per_cent_and_without_bursts),
 		cmocka_unit_test(a_stall_is_made_up_for_gently),
+		cmocka_unit_test(deadlines_of_many_tasks_wait_for_each_other),
 		cmocka_unit_test(a_source_that_ran_dry_waits_for_no_group),
 		cmocka_unit_test(the_window_bounds_running_tasks),
 		cmocka_unit_test(a_crowd_of_sources_holds_no_more_than_a_few_times_one),
