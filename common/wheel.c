@@ -51,8 +51,9 @@ place(struct wheel *w, struct wheel_node *n)
 		push(&w->due, n);
 		return;
 	}
-	/* A node lives on the lowest level whose span holds its distance. */
-	ahead = tick ^ w->tick;
+	/* A node lives on the lowest level whose span holds its distance. The
+	 * lowest is a ring: what it has room for is never placed anew. */
+	ahead = tick - w->tick < WHEEL_SLOTS ? 0 : tick ^ w->tick;
 	while (level + 1 < WHEEL_LEVELS && ahead >> (WHEEL_BITS * (level + 1)) != 0)
 		level++;
 	slot = (unsigned int)(tick >> (WHEEL_BITS * level)) & SLOT_MASK;
@@ -123,6 +124,10 @@ next_event(const struct wheel *w)
 		unsigned int slot = here + 1 < WHEEL_SLOTS ? next_used(w, level, here + 1) : WHEEL_SLOTS;
 		uint64_t base = w->tick >> shift & ~(uint64_t)SLOT_MASK;
 
+		if (slot == WHEEL_SLOTS && level == 0) {
+			slot = next_used(w, 0, 0);
+			base += WHEEL_SLOTS;
+		}
 		if (slot < WHEEL_SLOTS && (base | slot) << shift < best)
 			best = (base | slot) << shift;
 	}

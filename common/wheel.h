@@ -14,9 +14,9 @@
  * and belong to it; zero-initialised is "not in the wheel".
  */
 #define WHEEL_TICK_NS (250 * NSEC_PER_USEC)
-#define WHEEL_BITS 8
+#define WHEEL_BITS 12 /* the lowest level holds a second */
 #define WHEEL_SLOTS (1u << WHEEL_BITS)
-#define WHEEL_LEVELS 6 /* 2^48 ticks, two thousand years: no clock gets there */
+#define WHEEL_LEVELS 4 /* 2^48 ticks, two thousand years: no clock gets there */
 
 struct wheel_node {
 	struct wheel_node *next;
