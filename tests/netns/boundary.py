@@ -168,10 +168,13 @@ def activated_privd(net, folder, before=()):
     log = open(folder / "log", "w+")
     proc = subprocess.Popen([*before, "bash", "-c", script, PRIVD], pass_fds=[listening.fileno()], stderr=log)
     listening.close()
-    yield proc, path, lambda: (folder / "log").read_text()
-    proc.terminate()
-    assert proc.wait(10) == 0, (folder / "log").read_text()
-    log.close()
+    try:
+        yield proc, path, lambda: (folder / "log").read_text()
+    finally:
+        proc.terminate()
+        status = proc.wait(10)
+        log.close()
+    assert status == 0, (folder / "log").read_text()
     assert "vantage" not in net.table()
 
 
