@@ -21,8 +21,7 @@ op_hello(struct privd *privd, struct call *call)
 	struct pp_hello_answer *hello = &call->answer.hello_answer;
 
 	hello->flags = (policy->spoof ? PP_HELLO_SPOOF : 0u) | (policy->local ? PP_HELLO_LOCAL : 0u) |
-		       (privd->client >= 0 ? PP_HELLO_CLIENT : 0u) |
-		       (privd->firewall.egress ? PP_HELLO_EGRESS_GUARD : 0u);
+		       (privd->client >= 0 ? PP_HELLO_CLIENT : 0u);
 	hello->max_pps = policy->max_pps;
 	hello->listeners = privd->listeners;
 	return 0;

@@ -8,16 +8,8 @@
 #include <sys/timerfd.h>
 #include <time.h>
 
+#include "common/clock.h"
 #include "common/log.h"
-
-static nsec_t
-clock_ns(clockid_t clock)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(clock, &ts);
-	return (nsec_t)ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
-}
 
 static struct instant
 instant_now(void)

@@ -113,8 +113,7 @@ privcli_hello(struct privcli *cli, struct privcli_facts *ret, struct errbuf *ret
 		.listeners = hello->listeners,
 		.has_client = (hello->flags & PP_HELLO_CLIENT) != 0,
 		.spoof = (hello->flags & PP_HELLO_SPOOF) != 0,
-		.local = (hello->flags & PP_HELLO_LOCAL) != 0,
-		.egress_guard = (hello->flags & PP_HELLO_EGRESS_GUARD) != 0 };
+		.local = (hello->flags & PP_HELLO_LOCAL) != 0 };
 	return 0;
 }
 

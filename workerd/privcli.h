@@ -21,7 +21,7 @@ struct privcli {
 	bool lost; /* it has ended, or lied: every question is -EPIPE from now on */
 };
 
-/* The shape of the ring: RING_BYTES to map, shared. */
+/* The shape of the ring. */
 #define PRIVCLI_RING_FRAME_SIZE RING_FRAME_BYTES
 #define PRIVCLI_RING_FRAMES RING_FRAMES
 #define PRIVCLI_LISTENERS_MAX PP_LISTENERS_MAX
@@ -34,7 +34,6 @@ struct privcli_facts {
 	bool has_client; /* serve it, then end */
 	bool spoof;      /* sources that are not this host's may be used */
 	bool local;      /* this host's own addresses may be probed */
-	bool egress_guard;
 };
 
 /* The socket of a running privd, or the channel that it left us as fd. */

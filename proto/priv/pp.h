@@ -38,10 +38,9 @@ enum pp_family { PP_IP4 = 1, PP_IP6 = 2 };
 enum pp_proto { PP_TCP = 1, PP_UDP = 2, PP_ICMP = 3 };
 
 enum pp_hello_flag {
-	PP_HELLO_SPOOF = 1,        /* source addresses that are not this host's may leave */
-	PP_HELLO_LOCAL = 2,        /* this host's own addresses may be probed */
-	PP_HELLO_CLIENT = 4,       /* OPEN_CLIENT has something: serve it, then end */
-	PP_HELLO_EGRESS_GUARD = 8, /* the ring socket's sends are dropped by the kernel */
+	PP_HELLO_SPOOF = 1,  /* source addresses that are not this host's may leave */
+	PP_HELLO_LOCAL = 2,  /* this host's own addresses may be probed */
+	PP_HELLO_CLIENT = 4, /* OPEN_CLIENT has something: serve it, then end */
 };
 
 struct pp_hello {

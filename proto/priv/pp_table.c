@@ -9,7 +9,7 @@
 const struct pp_msg pp_msgs[PP_MSG_MAX] = {
 	/* name, request, answer, descriptors */
 	[PP_HELLO] = { "hello", { 1, { F(pp_hello, version, PP_VERSION, PP_VERSION) } },
-	    { 3, { F(pp_hello_answer, flags, 0, 15), F(pp_hello_answer, max_pps, 1, 1000000000),
+	    { 3, { F(pp_hello_answer, flags, 0, 7), F(pp_hello_answer, max_pps, 1, 1000000000),
 		     F(pp_hello_answer, listeners, 0, PP_LISTENERS_MAX) } },
 	    0 },
 	[PP_OPEN_RAW] = { "open-raw", { 1, { F(pp_open_raw, family, PP_IP4, PP_IP6) } }, { 0 }, 1 },

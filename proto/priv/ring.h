@@ -8,6 +8,5 @@
 #define RING_FRAME_BYTES 2048u
 #define RING_FRAMES 8192u
 #define RING_BLOCK_BYTES 65536u
-#define RING_BYTES ((size_t)RING_FRAME_BYTES * RING_FRAMES)
 
 #endif

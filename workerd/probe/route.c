@@ -370,9 +370,6 @@ on_answer(struct routes *r, const struct nlmsghdr *nlh, void *arg)
 		case RTA_PREFSRC:
 			ret->src = attr_addr(a, rtm->rtm_family);
 			break;
-		case RTA_GATEWAY:
-			ret->gateway = attr_addr(a, rtm->rtm_family);
-			break;
 		case RTA_OIF:
 			if (mnl_attr_validate(a, MNL_TYPE_U32) == 0)
 				ret->ifindex = mnl_attr_get_u32(a);

@@ -6,7 +6,7 @@
 #include "workerd/probe/task.h"
 
 /*
- * Where a probe would go: source address, gateway, interface and its MTU, by
+ * Where a probe would go: source address, interface and its MTU, by
  * asking the kernel over a routing socket that privd opened in the host's
  * network. One question costs more than sending a probe, so when the rules are
  * the plain ones (main table only) an answer is kept for its whole route until

@@ -136,8 +136,7 @@ int task_claim(struct task *, const struct claim *);
 
 /* Where a probe to dst would go. */
 struct route {
-	struct addr src;     /* preferred source address */
-	struct addr gateway; /* family NONE: on link */
+	struct addr src; /* preferred source address */
 	uint32_t ifindex;
 	uint32_t mtu; /* of the outgoing interface */
 	bool local;   /* to this host itself */
