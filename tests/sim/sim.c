@@ -46,6 +46,7 @@ struct sim {
 	struct engine *engine;
 	struct source source;
 	nsec_t now; /* since the beginning */
+	nsec_t set; /* by how much the wall clock was */
 	uint64_t rng;
 	/* events: a heap by time, then order */
 	struct event *heap;
@@ -91,7 +92,7 @@ grown(void *p, uint32_t count, uint32_t *cap, size_t size)
 static struct instant
 instant(const struct sim *s)
 {
-	return (struct instant){ .mono = START_MONO + s->now, .wall = START_WALL + s->now };
+	return (struct instant){ .mono = START_MONO + s->now, .wall = START_WALL + s->now + s->set };
 }
 
 /* ---- events ---- */
@@ -416,9 +417,9 @@ event_run(struct sim *s, const struct event *e)
 	if (e->kind == EVENT_HALT)
 		halt_all(s);
 	else if (e->kind == EVENT_SENT)
-		engine_departed(s->engine, e->bytes, e->len, now.wall);
+		engine_departed(s->engine, e->bytes, e->len, now.mono);
 	else
-		engine_input(s->engine, e->bytes, e->len, now.wall, IFNAME, &now);
+		engine_input(s->engine, e->bytes, e->len, now.mono, IFNAME, &now);
 	free(e->bytes);
 }
 
@@ -561,6 +562,12 @@ void
 sim_inject(struct sim *s, nsec_t at, const uint8_t *bytes, uint16_t len)
 {
 	event_add(s, at, EVENT_PACKET, bytes, len);
+}
+
+void
+sim_set_clock(struct sim *s, nsec_t by)
+{
+	s->set += by;
 }
 
 void

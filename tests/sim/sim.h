@@ -97,6 +97,8 @@ uint32_t sim_ports_held(const struct sim *);
 void sim_halt_at(struct sim *, nsec_t at);
 void sim_inject(struct sim *, nsec_t at, const uint8_t *bytes, uint16_t len);
 
+/* The wall clock is set, by so much. */
+void sim_set_clock(struct sim *, nsec_t by);
 /* From now on tasks have these default ports: struct share_config. */
 void sim_default_ports(struct sim *, uint32_t ports);
 

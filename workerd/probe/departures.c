@@ -51,14 +51,13 @@ take(struct departures_rx *rx, struct departure *ret)
 }
 
 void
-departures_drain(struct departures_rx *rx, struct engine *e, const struct instant *now)
+departures_drain(struct departures_rx *rx, struct engine *e)
 {
-	nsec_t wall = now->wall - now->mono;
 	struct departure d;
 
 	while (take(rx, &d)) {
 		size_t len = d.len < sizeof(d.bytes) ? d.len : sizeof(d.bytes);
 
-		engine_departed(e, d.bytes, len, wall + (nsec_t)d.mono);
+		engine_departed(e, d.bytes, len, (nsec_t)d.mono);
 	}
 }

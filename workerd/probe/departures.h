@@ -22,6 +22,6 @@ struct departures_rx {
 int departures_init(struct departures_rx *, int fd);
 
 /* Tells the engine of all that there are. */
-void departures_drain(struct departures_rx *, struct engine *, const struct instant *now);
+void departures_drain(struct departures_rx *, struct engine *);
 
 #endif

@@ -259,8 +259,10 @@ engine_settle(struct engine *e, struct task *t)
 		return;
 	}
 	if (t->state == TASK_RUNNING && !t->ready && !wheel_armed(&t->timer)) {
+		struct instant now = task_now(e, t);
+
 		log_error("task %u asked for nothing and would hang: ended", t->id);
-		t->ops->halt(t, &e->now);
+		t->ops->halt(t, &now);
 		finish(e, t, true);
 	}
 }
@@ -284,6 +286,7 @@ void
 engine_halt(struct engine *e, struct task *t)
 {
 	bool ran = t->state == TASK_RUNNING;
+	struct instant now;
 
 	if (t->state == TASK_HELD) {
 		*t->link = t->next;
@@ -297,7 +300,10 @@ engine_halt(struct engine *e, struct task *t)
 		if (t->source->released_tail == t)
 			t->source->released_tail = before;
 	}
-	t->ops->halt(t, &e->now);
+	if (!ran)
+		t->ahead = e->now.wall - e->now.mono;
+	now = task_now(e, t);
+	t->ops->halt(t, &now);
 	finish(e, t, ran);
 }
 
@@ -356,7 +362,7 @@ engine_departed(struct engine *e, const uint8_t *bytes, size_t len, nsec_t stamp
 		return;
 	t = find_sender(e, &p);
 	if (t != NULL && t->state == TASK_RUNNING)
-		t->ops->sent(t, &p, stamp);
+		t->ops->sent(t, &p, stamp + t->ahead);
 }
 
 void
@@ -364,7 +370,8 @@ engine_input(struct engine *e, const uint8_t *bytes, size_t len, nsec_t stamp, c
     const struct instant *now)
 {
 	struct pkt p, q;
-	struct reply r = { .pkt = &p, .rx = stamp, .ifname = ifname, .bytes = bytes, .len = (uint16_t)len };
+	struct reply r = { .pkt = &p, .ifname = ifname, .bytes = bytes, .len = (uint16_t)len };
+	struct instant at;
 	struct task *t;
 
 	e->now = *now;
@@ -388,6 +395,8 @@ engine_input(struct engine *e, const uint8_t *bytes, size_t len, nsec_t stamp, c
 		return;
 	}
 	e->stats.matched++;
-	t->ops->reply(t, &r, now);
+	r.rx = stamp + t->ahead;
+	at = task_now(e, t);
+	t->ops->reply(t, &r, &at);
 	engine_settle(e, t);
 }

@@ -117,10 +117,10 @@ int task_preclaim(struct task *, const struct claim *, uint32_t count);
  * callback of that task. */
 void engine_halt(struct engine *, struct task *);
 
-/* A captured packet, from its IP header on; stamp: when it came (wall). */
+/* A captured packet, from its IP header on; stamp: when it came (mono). */
 void engine_input(struct engine *, const uint8_t *bytes, size_t len, nsec_t stamp, const char *ifname,
     const struct instant *now);
-/* One of our probes as it left, or its beginning; stamp: when (wall). Before
+/* One of our probes as it left, or its beginning; stamp: when (mono). Before
  * the replies to it. */
 void engine_departed(struct engine *, const uint8_t *bytes, size_t len, nsec_t stamp);
 

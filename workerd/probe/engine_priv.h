@@ -32,6 +32,13 @@ struct engine {
 	uint8_t batch_mem[BATCH_BYTES];
 };
 
+/* The time that a task is told. */
+static inline struct instant
+task_now(const struct engine *e, const struct task *t)
+{
+	return (struct instant){ .mono = e->now.mono, .wall = e->now.mono + t->ahead };
+}
+
 /* After a callback of a task: end it if it is done, or if it asked for nothing. */
 void engine_settle(struct engine *, struct task *);
 /* Claims and port holds of a task, all of them: 0, -EBUSY with the owner of an

@@ -7,6 +7,10 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
+/* A frame does not lie in the ring for longer; nor does a drain last longer, in
+ * which some come that are younger than its now. */
+#define STAMP_AGE_MAX_NS (60 * NSEC_PER_SEC)
+
 int
 rx_init(struct rx *rx, int fd, uint32_t frame_size, uint32_t frame_count)
 {
@@ -33,13 +37,22 @@ count_drops(struct rx *rx)
 		rx->dropped += st.tp_drops;
 }
 
+/* The kernel's stamp on the monotonic clock. Where the wall clock was set between
+ * the stamp and now, now has to do. */
+static nsec_t
+stamp_mono(const struct tpacket2_hdr *h, const struct instant *now)
+{
+	nsec_t age = now->wall - ((nsec_t)h->tp_sec * NSEC_PER_SEC + h->tp_nsec);
+
+	return age < -STAMP_AGE_MAX_NS || age > STAMP_AGE_MAX_NS ? now->mono : now->mono - age;
+}
+
 static void
 rx_frame(
     struct rx *rx, const uint8_t *frame, struct engine *e, struct routes *routes, const struct instant *now)
 {
 	struct tpacket2_hdr h;
 	struct sockaddr_ll ll;
-	nsec_t stamp;
 
 	/* The frame lies in kernel-shared memory: take one copy, check that. */
 	memcpy(&h, frame, sizeof(h));
@@ -48,8 +61,7 @@ rx_frame(
 		return;
 	if ((h.tp_status & TP_STATUS_LOSING) != 0)
 		count_drops(rx);
-	stamp = (nsec_t)h.tp_sec * NSEC_PER_SEC + h.tp_nsec;
-	engine_input(e, frame + h.tp_net, h.tp_snaplen, stamp,
+	engine_input(e, frame + h.tp_net, h.tp_snaplen, stamp_mono(&h, now),
 	    routes_ifname(routes, (uint32_t)ll.sll_ifindex), now);
 }
 
@@ -75,7 +87,7 @@ rx_drain(struct rx *rx, struct engine *e, struct routes *routes, const struct in
 		bool more = (atomic_load_explicit(status, memory_order_acquire) & TP_STATUS_USER) != 0;
 
 		/* After the look at the frame: what it answers left before. */
-		departures_drain(&rx->departures, e, now);
+		departures_drain(&rx->departures, e);
 		if (!more)
 			return false;
 		fetch_ahead(rx);

@@ -132,6 +132,14 @@ batch_forget(struct engine *e, const struct task *t)
 	}
 }
 
+static void
+refuse(struct engine *e, struct task *t, int err)
+{
+	struct instant now = task_now(e, t);
+
+	t->ops->refused(t, err, &now);
+}
+
 /* Sends what the batch holds; what the kernel had no room for stays, first. */
 static void
 batch_flush(struct engine *e)
@@ -158,7 +166,7 @@ batch_flush(struct engine *e)
 		if (t == NULL || t->state != TASK_RUNNING)
 			continue;
 		e->batch_task[i] = NULL;
-		t->ops->refused(t, err, &e->now);
+		refuse(e, t, err);
 		engine_settle(e, t);
 	}
 	e->batch_count = kept;
@@ -218,6 +226,7 @@ task_begin(struct engine *e, struct source *s, struct task *t)
 	e->running++;
 	s->running++;
 	s->share->running++;
+	t->ahead = e->now.wall - e->now.mono;
 	if (rc != 0)
 		t->ops->refused(t, -rc, &e->now);
 	else
@@ -272,6 +281,7 @@ begin_one(struct engine *e, struct source *s)
 static void
 source_slot(struct engine *e, struct source *s)
 {
+	struct instant now;
 	struct probe p;
 	struct task *t;
 
@@ -288,11 +298,12 @@ source_slot(struct engine *e, struct source *s)
 	t->next = t->prev = NULL;
 	t->ready = false;
 	memset(&p, 0, sizeof(p));
-	if (t->ops->probe(t, &p, &e->now)) {
+	now = task_now(e, t);
+	if (t->ops->probe(t, &p, &now)) {
 		int rc = batch_add(e, t, &p);
 
 		if (rc != 0)
-			t->ops->refused(t, -rc, &e->now);
+			refuse(e, t, -rc);
 	}
 	engine_settle(e, t);
 }
@@ -496,9 +507,10 @@ engine_run(struct engine *e, const struct instant *now)
 	wheel_advance(&e->wheel, now->mono);
 	while ((n = wheel_pop(&e->wheel)) != NULL) {
 		struct task *t = task_of(n);
+		struct instant at = task_now(e, t);
 
 		fetch_ahead(e);
-		t->ops->timeout(t, &e->now);
+		t->ops->timeout(t, &at);
 		engine_settle(e, t);
 	}
 	settle_paces(e);

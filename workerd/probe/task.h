@@ -22,6 +22,10 @@
  *   -> probe() / sent() / reply() / timeout() / refused() ... -> task_done
  *   -> the owner's finished() callback, which takes the record and frees it.
  *
+ * The wall clock that a task is told of, with now and with stamps, is the one it
+ * began by, and goes on as the monotonic clock does: setting the host's clock
+ * changes no round-trip time.
+ *
  * Between callbacks a task has asked for a probe, or waits for a deadline, or
  * both (a trace that paces its probes while replies may still come). A task
  * that asks for nothing would hang: the engine ends it as an internal error.
@@ -113,6 +117,7 @@ struct task {
 	struct task *held; /* tasks that wait for this one to end */
 	struct wheel_node timer;
 	struct claim_node first_claim; /* most tasks have one; more are allocated */
+	nsec_t ahead; /* of the wall clock, over the monotonic one, when it began */
 	uint32_t id;                   /* the owner's number for it (id-<n> of the control protocol) */
 	uint8_t state;                 /* enum task_state */
 	bool ready;                    /* in the ready queue */
