@@ -14,6 +14,7 @@ import lab
 
 ETH_P_ALL = 0x0003
 PACKET_OUTGOING = 4
+SO_TIMESTAMPNS = 35
 PROTO = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmp6"}
 
 
@@ -146,6 +147,8 @@ class Recorder:
     def _open(self):
         sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
         sock.setsockopt(socket.SOL_SOCKET, 33, 64 << 20)    # SO_RCVBUFFORCE
+        # The time on the link, not of this thread's turn on a busy machine.
+        sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         sock.bind((self.ifname, ETH_P_ALL))
         return sock
 
@@ -153,8 +156,9 @@ class Recorder:
         while True:
             ready = select.select([self.sock], [], [], 0.02)[0]
             if ready:
-                frame, addr = self.sock.recvfrom(65536)
-                pkt = parse(frame, time.time(), addr[2] == PACKET_OUTGOING)
+                frame, [(_, _, stamp)], _, addr = self.sock.recvmsg(65536, socket.CMSG_SPACE(16))
+                seconds, nanoseconds = struct.unpack("qq", stamp)
+                pkt = parse(frame, seconds + nanoseconds / 1e9, addr[2] == PACKET_OUTGOING)
                 if pkt is not None:
                     self.packets.append(pkt)
             elif self.stopped.is_set():
