@@ -1,6 +1,7 @@
 #ifndef VANTAGE_CLIENT_GATHER_H
 #define VANTAGE_CLIENT_GATHER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,7 +17,8 @@ struct gather {
 	nsec_t until;    /* mono: nothing is read before */
 };
 
-/* So many bytes have just been read, while so many tasks run. */
-void gather_received(struct gather *, size_t bytes, uint64_t running, nsec_t now);
+/* So many bytes have just been read, while so many tasks run. hungry: the next
+ * word may be that the service has nothing more to begin. */
+void gather_received(struct gather *, size_t bytes, uint64_t running, bool hungry, nsec_t now);
 
 #endif

@@ -63,15 +63,16 @@ watch_signals(struct run *r)
 	return r->sigfd < 0 ? STATUS_INTERNAL : 0;
 }
 
-/* Two seconds' worth: what a ^C finds queued ends without having begun. */
+/* Two seconds' worth: what a ^C finds queued ends without having begun. At a rate
+ * for which that is too much, fewer would run out before the first result. */
 static uint64_t
 queue_of(uint32_t pps)
 {
 	uint64_t n = (uint64_t)pps * 2;
 
-	if (pps == 0 || pps > SESSION_QUEUED_PPS)
+	if (pps == 0 || n > SESSION_QUEUED_MAX)
 		return UINT64_MAX;
-	return n < SESSION_QUEUED_MIN ? SESSION_QUEUED_MIN : n > SESSION_QUEUED_MAX ? SESSION_QUEUED_MAX : n;
+	return n < SESSION_QUEUED_MIN ? SESSION_QUEUED_MIN : n;
 }
 
 /* The output is opened last: a run that cannot begin leaves the old file. */

@@ -238,7 +238,9 @@ receive(struct run *r)
 		return;
 	}
 	if (!r->session.eof) {
-		gather_received(&r->gather, r->session.fresh, r->running.count, clock_mono());
+		bool hungry = r->state == RUN_FEED && !session_has_room_for_command(&r->session);
+
+		gather_received(&r->gather, r->session.fresh, r->running.count, hungry, clock_mono());
 		return;
 	}
 	if (r->done_ok && r->results.ended && r->running.count == 0)

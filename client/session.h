@@ -24,7 +24,6 @@
  * and where to wait for word that it is empty would cost. */
 #define SESSION_QUEUED_MIN 64
 #define SESSION_QUEUED_MAX 4000
-#define SESSION_QUEUED_PPS 10000
 /* A result is some hundred bytes; a trace with all it can hold, some hundred
  * thousand. A peer that announces more is not a service of ours. */
 #define SESSION_BLOCK_MAX (16u * 1024 * 1024)

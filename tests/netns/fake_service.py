@@ -48,6 +48,7 @@ class Fake:
       nameless         no name server
       refuse TEXT      ERR to attach
       hold             tasks end only when halted; if "always", never
+      busy             its queue is never empty: no MORE
       crowd SECONDS    one task may run: others are refused, the first so late
     """
 
@@ -178,7 +179,7 @@ class Talk:
             self.crowded()
             return
         task, self.next_id = self.next_id, self.next_id + 1
-        self.say(f"OK id-{task}\nMORE\n".encode())
+        self.say(f"OK id-{task}\n".encode() + (b"" if "busy" in self.behave else b"MORE\n"))
         if "hold" in self.behave:
             self.held.append(task)
             return

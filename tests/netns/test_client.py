@@ -57,6 +57,21 @@ def wait_for(what, seconds=10):
         time.sleep(0.005)
 
 
+@pytest.mark.parametrize("pps, ahead", [(20, 64), (1000, 2000), (2000, 4000), (2500, 9000), (10000, 9000)])
+def test_commands_are_sent_ahead_as_the_rate_needs(sock, tmp_path, pps, ahead):
+    """Two seconds' worth, so that the queue lasts until the first results; where
+    that is more than ^C could pass by, all that the service takes."""
+    targets = tmp_path / "targets"
+    targets.write_text("192.0.2.1\n" * 9000)
+    with Fake(sock, hold="always", busy=True) as fake:
+        p = start(sock, "-p", pps, "-o", "/dev/null", "-f", targets)
+        wait_for(lambda: len(sent(fake)) >= ahead)
+        time.sleep(0.2)
+        p.kill()
+        p.communicate()
+        assert len(sent(fake)) == ahead
+
+
 # inputs
 
 def test_addresses_get_the_default_command(sock):
