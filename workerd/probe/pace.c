@@ -21,7 +21,8 @@ void
 pace_settle(struct pace *p, nsec_t now, bool idle)
 {
 	nsec_t backlog = idle ? 0 : later(PACE_BACKLOG_NS, p->interval);
-	nsec_t burst = idle ? 0 : PACE_BURST_NS;
+	/* A slot of the gate is four fifths of a slot. */
+	nsec_t burst = idle ? 0 : (p->length + PACE_LATE_NS) * 4 / 5;
 
 	p->next = later(p->next, now - backlog);
 	p->gate = later(p->gate, now - burst);

@@ -9,10 +9,12 @@
 /*
  * A pace: slots on a grid of 1/pps. Slots that a late wake-up missed are made
  * up for, but gently: a gate lets slots through at no more than five quarters
- * of the rate and no more than PACE_BURST_NS' worth at once, and a backlog
- * beyond PACE_BACKLOG_NS (control.md 8.1) is forgotten.
+ * of the rate and, at once, no more than a group and what comes with a wake-up
+ * that is late by PACE_LATE_NS. So in any two milliseconds there are no more
+ * than four milliseconds' worth, even after a stall. A backlog beyond
+ * PACE_BACKLOG_NS (control.md 8.1) is forgotten.
  */
-#define PACE_BURST_NS (2 * NSEC_PER_MSEC)
+#define PACE_LATE_NS (500 * NSEC_PER_USEC)
 #define PACE_BACKLOG_NS (250 * NSEC_PER_MSEC)
 
 /*
@@ -22,7 +24,7 @@
  */
 #define PACE_GROUP_SLOTS 20
 #define PACE_GROUP_MIN_NS NSEC_PER_MSEC
-#define PACE_GROUP_MAX_NS PACE_BURST_NS
+#define PACE_GROUP_MAX_NS (2 * NSEC_PER_MSEC)
 
 /* Between the end of a group and one that is opened early. */
 #define PACE_OPEN_GAP_NS (50 * NSEC_PER_USEC)
