@@ -22,7 +22,7 @@ pace_settle(struct pace *p, nsec_t now, bool idle)
 {
 	nsec_t backlog = idle ? 0 : later(PACE_BACKLOG_NS, p->interval);
 	/* A slot of the gate is four fifths of a slot. */
-	nsec_t burst = idle ? 0 : (p->length + PACE_LATE_NS) * 4 / 5;
+	nsec_t burst = idle ? 0 : (later(p->length, PACE_GROUP_MIN_NS) + PACE_LATE_NS) * 4 / 5;
 
 	p->next = later(p->next, now - backlog);
 	p->gate = later(p->gate, now - burst);

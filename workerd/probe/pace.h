@@ -9,10 +9,10 @@
 /*
  * A pace: slots on a grid of 1/pps. Slots that a late wake-up missed are made
  * up for, but gently: a gate lets slots through at no more than five quarters
- * of the rate and, at once, no more than a group and what comes with a wake-up
- * that is late by PACE_LATE_NS. So in any two milliseconds there are no more
- * than four milliseconds' worth, even after a stall. A backlog beyond
- * PACE_BACKLOG_NS (control.md 8.1) is forgotten.
+ * of the rate and, at once, no more than a group (of PACE_GROUP_MIN_NS at
+ * least) and what comes with a wake-up that is late by PACE_LATE_NS. So in any
+ * two milliseconds there are no more than four milliseconds' worth, even after a
+ * stall. A backlog beyond PACE_BACKLOG_NS (control.md 8.1) is forgotten.
  */
 #define PACE_LATE_NS (500 * NSEC_PER_USEC)
 #define PACE_BACKLOG_NS (250 * NSEC_PER_MSEC)
