@@ -38,8 +38,8 @@ name_clear(const struct sockaddr_un *sun, struct errbuf *reterr)
 
 /*
  * What is made here is born with its mode, which a umask like 077 would spoil,
- * and nothing is changed by name: who owns the directory above could lead that
- * to another file.
+ * and it is given its owner by descriptor: who owns the directory above could lead
+ * a name to another file.
  */
 static int
 directory_open(const char *dir, const struct ids *owner, struct errbuf *reterr)

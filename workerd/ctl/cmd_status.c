@@ -1,7 +1,7 @@
 #include <inttypes.h>
 
-#include "common/limits.h"
 #include "common/clock.h"
+#include "common/limits.h"
 #include "workerd/ctl/cmd.h"
 #include "workerd/ctl/roster.h"
 #include "workerd/ctl/session.h"

@@ -13,8 +13,8 @@
 #define HELD_MAX 1024
 #define HELD_MIN 4
 
-/* Probes in one run of the loop before input is looked at again: each comes
- * back twice, as it leaves and as its reply, and the ring must not fill. */
+/* Probes in one run of the loop before input is looked at again: neither the
+ * departures nor the ring of their replies must fill. */
 #define RUN_PROBES 64
 #define RUN_STEPS 1024 /* tasks that end without a probe count too */
 
