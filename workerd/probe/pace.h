@@ -14,7 +14,7 @@
  * two milliseconds there are no more than four milliseconds' worth, even after a
  * stall. A backlog beyond PACE_BACKLOG_NS (control.md 8.1) is forgotten.
  */
-#define PACE_LATE_NS (250 * NSEC_PER_USEC)
+#define PACE_LATE_NS (500 * NSEC_PER_USEC)
 #define PACE_BACKLOG_NS (250 * NSEC_PER_MSEC)
 
 /*
